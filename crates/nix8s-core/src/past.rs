@@ -1,0 +1,250 @@
+//! What events say about before: a fold over the event log.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::event::Event;
+use crate::event::What;
+use crate::model::MachineName;
+use crate::model::Role;
+use crate::model::StorePath;
+use crate::observed::Hardware;
+use crate::plan::Effect;
+use crate::plan::EffectKind;
+use crate::plan::FailureClass;
+
+/// Everything that planning remembers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Past {
+    /// The control plane that was elected to initialise the cluster; once, for ever.
+    pub first_server: Option<MachineName>,
+    /// When the cluster was initialised, or initialising was begun.
+    pub initialized: Option<Timestamp>,
+    /// What is remembered of machines.
+    pub machines: BTreeMap<MachineName, MachinePast>,
+    /// Failures of steps that concern the cluster as a whole.
+    pub failures: BTreeMap<EffectKind, Failures>,
+    /// When a machine last came back from a roll: `upgrade.pause` counts from here.
+    pub last_roll_step: Option<Timestamp>,
+}
+
+/// What is remembered of a machine.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MachinePast {
+    /// The installation that nix8s made or recognised.
+    pub provisioned: Option<Provisioned>,
+    /// How many installations were begun: makes the next one's id.
+    pub installs: u32,
+    /// The membership that nix8s made or recognised.
+    pub joined: Option<Joined>,
+    /// Failures of steps since the last success of that kind.
+    pub failures: BTreeMap<EffectKind, Failures>,
+    /// Since when it does not answer.
+    pub silent_since: Option<Timestamp>,
+    /// Since when its Node is not Ready.
+    pub not_ready_since: Option<Timestamp>,
+    /// `node delete` was asked.
+    pub delete: bool,
+    /// `node delete --lost` was asked: a person says that it is gone.
+    pub lost: bool,
+    /// It left, and stays away until `node undelete` or until it leaves the configuration.
+    pub removed: bool,
+    /// Systems that failed their gates here, with what was said.
+    pub bad: BTreeMap<StorePath, String>,
+    /// The last system that passed its gates here.
+    pub good: Option<StorePath>,
+    /// `node rebuild` was asked, or the config-hash export was removed.
+    pub rebuild: bool,
+}
+
+/// An installation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provisioned {
+    /// Its id, as in the identity mark.
+    pub installation: String,
+    /// The hardware's DMI UUID at that time.
+    pub uuid: Option<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A membership.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Joined {
+    /// As what.
+    pub role: Role,
+    /// The Node's uid, when it was seen.
+    pub uid: Option<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Failures of one kind of step since its last success.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failures {
+    /// How many in a row.
+    pub count: u32,
+    /// The last one.
+    pub last: Timestamp,
+    /// Whether trying again can help.
+    pub class: FailureClass,
+    /// What was said.
+    pub message: String,
+}
+
+impl Past {
+    /// Everything that these events say.
+    pub fn from_events<'a>(events: impl IntoIterator<Item = &'a Event>) -> Self {
+        let mut past = Self::default();
+        for event in events {
+            past.apply(event);
+        }
+        past
+    }
+
+    /// What is remembered of a machine, to be changed.
+    pub fn machine(&mut self, name: &MachineName) -> &mut MachinePast {
+        self.machines.entry(name.clone()).or_default()
+    }
+
+    /// Takes in one more event.
+    pub fn apply(&mut self, event: &Event) {
+        let at = event.at;
+        match &event.what {
+            What::RunStarted { .. } | What::RunEnded { .. } => {}
+            What::Started { effect } => self.started(effect, at),
+            What::Done { effect, .. } => self.done(effect, at),
+            What::Failed { effect, failure } => {
+                let failures = match effect.machine() {
+                    Some(name) => &mut self.machine(&name.clone()).failures,
+                    None => &mut self.failures,
+                };
+                let count = failures.get(&effect.kind()).map_or(0, |f| f.count) + 1;
+                let (class, message) = (failure.class, failure.message.clone());
+                failures.insert(effect.kind(), Failures { count, last: at, class, message });
+                if let (Some(name), Some(bad)) = (effect.machine(), &failure.bad_system) {
+                    self.machine(&name.clone()).bad.insert(bad.clone(), failure.message.clone());
+                }
+            }
+            What::Recognised { machine, installation, uuid } => {
+                self.machine(machine).provisioned = Some(Provisioned {
+                    installation: installation.clone(),
+                    uuid: Some(uuid.clone()),
+                    at,
+                });
+            }
+            What::Joined { machine, uid, role } => {
+                self.machine(machine).joined = Some(Joined { role: *role, uid: Some(uid.clone()), at });
+            }
+            What::ClusterFound => {
+                self.initialized.get_or_insert(at);
+            }
+            What::LostSight { machine } => self.machine(machine).silent_since = Some(at),
+            What::Sighted { machine } => self.machine(machine).silent_since = None,
+            What::NotReady { machine } => self.machine(machine).not_ready_since = Some(at),
+            What::Ready { machine } => self.machine(machine).not_ready_since = None,
+            What::MarkedDelete { machine, lost } => {
+                let past = self.machine(machine);
+                past.delete = true;
+                past.lost = *lost;
+            }
+            What::Undeleted { machine } => {
+                let past = self.machine(machine);
+                past.delete = false;
+                past.lost = false;
+                past.removed = false;
+            }
+            What::Retry { machine } => {
+                let past = self.machine(machine);
+                past.failures.clear();
+                past.bad.clear();
+            }
+            What::Rebuild { machine } => self.machine(machine).rebuild = true,
+        }
+    }
+
+    fn started(&mut self, effect: &Effect, at: Timestamp) {
+        match effect {
+            Effect::Install { machine, .. } => {
+                let past = self.machine(machine);
+                past.installs += 1;
+                // An erased machine is not who it was, whatever comes of the installation.
+                past.provisioned = None;
+                past.joined = None;
+            }
+            Effect::Init { .. } => {
+                self.initialized.get_or_insert(at);
+            }
+            _ => {}
+        }
+    }
+
+    fn done(&mut self, effect: &Effect, at: Timestamp) {
+        match effect.machine() {
+            Some(name) => {
+                self.machine(&name.clone()).failures.remove(&effect.kind());
+            }
+            None => {
+                self.failures.remove(&effect.kind());
+            }
+        }
+        match effect {
+            Effect::ElectFirstServer { machine } => self.first_server = Some(machine.clone()),
+            Effect::Install { machine, installation, hardware, .. } => {
+                self.provisioned(machine, installation, Some(hardware), at);
+            }
+            Effect::Adopt { machine, installation, hardware } => {
+                self.provisioned(machine, installation, Some(hardware), at);
+            }
+            Effect::Init { machine } => {
+                self.initialized.get_or_insert(at);
+                self.machine(machine).joined = Some(Joined { role: Role::ControlPlane, uid: None, at });
+            }
+            Effect::Join { machine, role, .. } => {
+                self.machine(machine).joined = Some(Joined { role: *role, uid: None, at });
+            }
+            Effect::CheckGates { machine, system } => {
+                let past = self.machine(machine);
+                past.good = Some(system.clone());
+                past.rebuild = false;
+            }
+            Effect::Uncordon { .. } => self.last_roll_step = Some(at),
+            Effect::Clean { machine, .. } => self.machine(machine).joined = None,
+            Effect::DeleteNode { machine, .. } => {
+                let past = self.machine(machine);
+                past.joined = None;
+                past.not_ready_since = None;
+            }
+            Effect::Forget { machine, tombstone } => {
+                if *tombstone {
+                    let past = self.machine(machine);
+                    past.joined = None;
+                    past.removed = true;
+                    past.delete = false;
+                    past.lost = false;
+                    past.failures.clear();
+                } else {
+                    self.machines.remove(machine);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn provisioned(&mut self, name: &MachineName, id: &str, hardware: Option<&Hardware>, at: Timestamp) {
+        self.machine(name).provisioned = Some(Provisioned {
+            installation: id.to_owned(),
+            uuid: hardware.map(|h| h.uuid.clone()),
+            at,
+        });
+    }
+
+    /// Machines that nix8s made members and that have not left.
+    pub fn members(&self) -> BTreeSet<&MachineName> {
+        self.machines.iter().filter(|(_, past)| past.joined.is_some()).map(|(name, _)| name).collect()
+    }
+}

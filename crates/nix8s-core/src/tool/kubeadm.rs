@@ -1,0 +1,87 @@
+//! kubeadm: init, join, upgrade and reset of a node (facts 2.9: day-2 commands of 1.36).
+
+use std::time::Duration;
+
+use super::Command;
+use super::NotUnderstood;
+use crate::model::Machine;
+use crate::model::Role;
+use crate::model::Version;
+
+/// Long enough to pull images over a slow link.
+const LONG: Duration = Duration::from_secs(900);
+
+/// Initialises the control plane from the configuration that the NixOS module wrote.
+pub fn init(machine: &Machine) -> Command {
+    Command::on(machine, ["kubeadm", "init", "--config", "/etc/kubernetes/kubeadm.yaml"], LONG)
+}
+
+/// Uploads the control plane certificates under a fresh key, which it prints as its last line; they expire in 2 h.
+pub fn upload_certs(via: &Machine) -> Command {
+    Command::on(via, ["kubeadm", "init", "phase", "upload-certs", "--upload-certs"], LONG)
+}
+
+/// Reads the key that [`upload_certs`] printed.
+///
+/// # Errors
+/// When the last line is not 64 hexadecimal digits.
+pub fn certificate_key(stdout: &str) -> Result<String, NotUnderstood> {
+    let key = stdout.lines().last().unwrap_or_default().trim();
+    if key.len() == 64 && key.bytes().all(|b| b.is_ascii_hexdigit()) {
+        Ok(key.to_owned())
+    } else {
+        let why = "the last line is not a certificate key".to_owned();
+        Err(NotUnderstood { program: "kubeadm init phase upload-certs", why })
+    }
+}
+
+/// Makes a bootstrap token that lives ten minutes and prints the whole join line.
+pub fn make_token(via: &Machine) -> Command {
+    Command::on(via, ["kubeadm", "token", "create", "--ttl", "10m", "--print-join-command"], super::SHORT)
+}
+
+/// Reads the join line that [`make_token`] printed: the arguments after `kubeadm join`.
+///
+/// # Errors
+/// When it is not a join line.
+pub fn join_arguments(stdout: &str) -> Result<Vec<String>, NotUnderstood> {
+    let line = stdout.lines().find_map(|l| l.trim().strip_prefix("kubeadm join "));
+    let line = line.ok_or_else(|| NotUnderstood {
+        program: "kubeadm token create",
+        why: "there is no line that begins with kubeadm join".to_owned(),
+    })?;
+    Ok(line.split_whitespace().map(str::to_owned).collect())
+}
+
+/// Joins a machine. The join material goes in by stdin, one argument a line, so that it is in no process list.
+pub fn join(machine: &Machine, role: Role, mut arguments: Vec<String>, certificate_key: Option<&str>) -> Command {
+    if role == Role::ControlPlane {
+        arguments.push("--control-plane".to_owned());
+        if let Some(key) = certificate_key {
+            arguments.extend(["--certificate-key".to_owned(), key.to_owned()]);
+        }
+    }
+    Command::on(machine, ["nix8s", "on-node", "kubeadm-join"], LONG).reading(arguments.join("\n"))
+}
+
+/// Upgrades the control plane's components: the whole cluster's configuration on the first, the node's on others.
+pub fn upgrade(machine: &Machine, version: &Version, apply: bool) -> Command {
+    if apply {
+        Command::on(machine, ["kubeadm", "upgrade", "apply", "--yes", &version.to_string()], LONG)
+    } else {
+        Command::on(machine, ["kubeadm", "upgrade", "node"], LONG)
+    }
+}
+
+/// Takes a member out of etcd, asked of another control plane.
+pub fn remove_etcd_member(via: &Machine, member_id: &str) -> Command {
+    Command::on(via, ["nix8s", "on-node", "etcdctl", "member", "remove", member_id], super::SHORT)
+}
+
+/// Restarts the kubelet.
+pub fn restart(machine: &Machine) -> Command {
+    Command::on(machine, ["systemctl", "restart", "kubelet.service"], super::SHORT)
+}
+
+/// Where the admin kubeconfig is.
+pub const KUBECONFIG: &str = "/etc/kubernetes/admin.conf";

@@ -1,0 +1,57 @@
+//! nix: evaluates, builds and copies systems. Options: `nix eval`, `nix build`, `nix copy` of Nix 2.18 and newer.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::Command;
+use super::NotUnderstood;
+use super::json;
+use crate::model::ClusterName;
+use crate::model::Machine;
+use crate::model::MachineName;
+use crate::model::StorePath;
+use crate::model::Version;
+use crate::observed::System;
+
+/// Every system of a cluster in one evaluation, as JSON; `version` is the Kubernetes version to evaluate with,
+/// which may be a step on the way to the configured one.
+pub fn evaluate(flake: &str, cluster: &ClusterName, version: &Version) -> Command {
+    let attribute = format!("{flake}#nix8sSystems.{cluster}.\"{version}\"");
+    Command::here(["nix", "eval", "--json", &attribute], Duration::from_secs(1800))
+}
+
+/// Reads what [`evaluate`] printed.
+///
+/// # Errors
+/// When it is not a map from machine to system.
+pub fn evaluated(stdout: &str) -> Result<BTreeMap<MachineName, System>, NotUnderstood> {
+    json("nix eval", stdout)
+}
+
+/// Builds a machine's system and prints its path.
+pub fn build(flake: &str, cluster: &ClusterName, machine: &MachineName, version: &Version) -> Command {
+    let attribute = format!("{flake}#nix8sBuilds.{cluster}.\"{version}\".{machine}");
+    let argv = ["nix", "build", "--no-link", "--print-out-paths", &attribute];
+    Command::here(argv, Duration::from_secs(4 * 3600))
+}
+
+/// Reads what [`build`] printed.
+///
+/// # Errors
+/// When it is not one store path.
+pub fn built(stdout: &str) -> Result<StorePath, NotUnderstood> {
+    let path = stdout.trim();
+    if path.starts_with("/nix/store/") && !path.contains(char::is_whitespace) {
+        Ok(StorePath::new(path))
+    } else {
+        Err(NotUnderstood { program: "nix build", why: "expected one store path".to_owned() })
+    }
+}
+
+/// Copies a closure to a machine.
+pub fn copy(machine: &Machine, path: &StorePath) -> Command {
+    let host = machine.ssh.host.as_deref().unwrap_or(machine.name.as_str());
+    let store = format!("ssh-ng://{}@{host}", machine.ssh.user);
+    let argv = ["nix", "copy", "--substitute-on-destination", "--to", &store, path.as_str()];
+    Command::here(argv, Duration::from_secs(3600))
+}

@@ -1,0 +1,33 @@
+//! nixos-anywhere 1.13: installs NixOS over SSH (facts: flags and behaviour of that version).
+
+use std::time::Duration;
+
+use super::Command;
+use super::FILES;
+use crate::model::ClusterName;
+use crate::model::Machine;
+use crate::model::Version;
+use crate::observed::Mark;
+
+/// Installs a machine's system, evaluated at a Kubernetes version, with its identity mark. nixos-anywhere exits 0
+/// or 1 and does not verify that the machine comes back: observing does.
+///
+/// `--phases` names all four so that a change of nixos-anywhere's default cannot change ours.
+pub fn install(machine: &Machine, flake: &str, cluster: &ClusterName, version: &Version, mark: &Mark) -> Command {
+    let host = machine.ssh.host.as_deref().unwrap_or(machine.name.as_str());
+    let target = format!("{}@{host}", machine.ssh.user);
+    let flake = format!("{flake}#nix8sConfigurations.{cluster}.\"{version}\".{}", machine.name);
+    let port = machine.ssh.port.to_string();
+    let mut argv = vec!["nixos-anywhere", "--flake", &flake, "--target-host", &target];
+    if machine.ssh.port != 22 {
+        argv.extend(["--ssh-port", &port]);
+    }
+    argv.extend(["--extra-files", FILES, "--phases", "kexec,disko,install,reboot"]);
+    let mut command = Command::here(argv, Duration::from_secs(3600));
+    let mark = serde_json::to_string(mark).expect("a mark is three strings");
+    command.files.insert(IDENTITY_FILE.trim_start_matches('/').to_owned(), mark);
+    command
+}
+
+/// Where the identity mark is on an installed machine; there is a copy on the ESP.
+pub const IDENTITY_FILE: &str = "/var/lib/nix8s/identity.json";

@@ -1,0 +1,123 @@
+//! `nix8s on-node …`: our own program on the machines.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::Serialize;
+
+use super::Command;
+use super::NotUnderstood;
+use super::SHORT;
+use super::json;
+use crate::model::Distribution;
+use crate::model::Gates;
+use crate::model::Machine;
+use crate::model::Reboot;
+use crate::model::StorePath;
+use crate::observed::Hardware;
+use crate::observed::Mark;
+use crate::observed::Probe;
+
+/// Everything about a machine in one round trip.
+pub fn probe(machine: &Machine) -> Command {
+    Command::on(machine, ["nix8s", "on-node", "probe"], Duration::from_secs(20))
+}
+
+/// Reads what [`probe`] printed.
+///
+/// # Errors
+/// When it is not a probe.
+pub fn probed(stdout: &str) -> Result<Probe, NotUnderstood> {
+    json("nix8s on-node probe", stdout)
+}
+
+/// Writes a file whole or not at all: temporary file, fsync, rename; mode 0600.
+pub fn write(machine: &Machine, path: &str, content: String) -> Command {
+    Command::on(machine, ["nix8s", "on-node", "write", path], SHORT).reading(content)
+}
+
+/// Where membership data is.
+pub const MEMBERSHIP_FILE: &str = "/var/lib/nix8s/membership.json";
+
+/// Reads a small file.
+pub fn read(machine: &Machine, path: &str) -> Command {
+    Command::on(machine, ["nix8s", "on-node", "read", path], SHORT)
+}
+
+/// Writes the identity mark.
+pub fn adopt(machine: &Machine, mark: &Mark) -> Command {
+    let mark = serde_json::to_string(mark).expect("a mark is three strings");
+    Command::on(machine, ["nix8s", "on-node", "adopt"], SHORT).reading(mark)
+}
+
+/// What a machine must find itself to be before a disk is erased (rules 2 and 15).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expected {
+    /// The machine that was observed.
+    pub hardware: Hardware,
+    /// Device paths that will be erased.
+    pub erase: Vec<String>,
+    /// Whether there may be foreign data on them.
+    pub foreign: bool,
+    /// The mark that may be there: none on a machine that was never provisioned.
+    pub mark: Option<Mark>,
+    /// Any mark of ours may be there: the user named this machine with `--erase`.
+    pub any_mark: bool,
+}
+
+/// Asks the machine whether it is the one that was planned; exit 0: yes; 3: no, stderr says what differs.
+pub fn confirm(machine: &Machine, expected: &Expected) -> Command {
+    let expected = serde_json::to_string(expected).expect("plain data");
+    Command::on(machine, ["nix8s", "on-node", "confirm"], SHORT).reading(expected)
+}
+
+/// [`confirm`]'s exit status when it is another machine, or another disk.
+pub const NOT_CONFIRMED: i32 = 3;
+
+/// Activates a copied system, armed: the machine goes back by itself unless `nonce` comes over a new connection.
+pub fn switch(machine: &Machine, system: &StorePath, reboot: Reboot, nonce: u64) -> Command {
+    let reboot = match reboot {
+        Reboot::Auto => "auto",
+        Reboot::Never => "never",
+        Reboot::Always => "always",
+    };
+    let nonce = format!("{nonce:016x}");
+    let argv = ["nix8s", "on-node", "switch", "--reboot", reboot, "--nonce", &nonce, system.as_str()];
+    Command::on(machine, argv, Duration::from_secs(900))
+}
+
+/// Confirms a switch over a new connection; exit 0: confirmed; [`ROLLED_BACK`]: too late.
+pub fn confirm_switch(machine: &Machine, nonce: u64) -> Command {
+    Command::on(machine, ["nix8s", "on-node", "confirm-switch", &format!("{nonce:016x}")], SHORT)
+}
+
+/// Exit status of [`switch`] and [`confirm_switch`] when the machine went back to the system before.
+pub const ROLLED_BACK: i32 = 6;
+
+/// Goes back to a system that is on the machine.
+pub fn rollback(machine: &Machine, to: &StorePath) -> Command {
+    let argv = ["nix8s", "on-node", "switch", "--reboot", "auto", "--unarmed", to.as_str()];
+    Command::on(machine, argv, Duration::from_secs(900))
+}
+
+/// Asks the gates that the machine itself can answer: units and local addresses.
+pub fn gates(machine: &Machine, gates: &Gates) -> Command {
+    let asked = serde_json::json!({ "units": gates.units, "http": gates.http });
+    let timeout = gates.timeout + gates.soak + Duration::from_secs(30);
+    Command::on(machine, ["nix8s", "on-node", "gates"], timeout).reading(asked.to_string())
+}
+
+/// Reads what [`gates`] printed: each gate that does not hold, with what it said.
+///
+/// # Errors
+/// When it is not such a list.
+pub fn gates_failed(stdout: &str) -> Result<BTreeMap<String, String>, NotUnderstood> {
+    json("nix8s on-node gates", stdout)
+}
+
+/// Stops the distribution and removes its state; data disks are untouched.
+pub fn clean(machine: &Machine, distribution: Distribution) -> Command {
+    let argv = ["nix8s", "on-node", "clean", &distribution.to_string()];
+    Command::on(machine, argv, Duration::from_secs(300))
+}

@@ -1,0 +1,43 @@
+//! Runs commands, here or on a machine.
+
+use async_trait::async_trait;
+use nix8s_core::tool::Command;
+use nix8s_core::tool::Output;
+
+/// Runs commands.
+#[async_trait]
+pub trait Exec: Send + Sync {
+    /// Runs one command to its end. A command that ran and failed is an [`Output`] with its status; an error means
+    /// that nobody knows whether or how it ran. Dropping the future stops the command as far as that is possible;
+    /// `command.timeout` is kept by the caller.
+    async fn run(&self, command: &Command) -> Result<Output, ExecError>;
+}
+
+/// Why there is no exit status.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ExecError {
+    /// Nobody listens.
+    #[error("connection refused")]
+    Refused,
+    /// Silence.
+    #[error("no answer")]
+    TimedOut,
+    /// The machine shows another host key.
+    #[error("the machine shows another host key: {fingerprint}")]
+    WrongKey {
+        /// What it showed, as `SHA256:…`.
+        fingerprint: String,
+    },
+    /// The connection broke while the command ran: it may have done everything, part or nothing.
+    #[error("the connection broke before the answer came")]
+    Lost,
+    /// The machine's address is not known yet.
+    #[error("the machine's address is not known")]
+    NoAddress,
+    /// The program is not installed.
+    #[error("{program} is not installed")]
+    Missing {
+        /// Which.
+        program: String,
+    },
+}

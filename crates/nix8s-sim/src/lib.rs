@@ -1,0 +1,1 @@
+//! A world in memory behind the same ports as the real one.

@@ -1,0 +1,2 @@
+//! The nix8s command line.
+fn main() {}
