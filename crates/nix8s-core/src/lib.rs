@@ -5,6 +5,7 @@
 //! same plan, byte for byte; `clippy.toml` beside this crate and `cargo xtask tidy` hold it to that.
 
 pub mod digest;
+pub mod distribution;
 pub mod event;
 pub mod input;
 pub mod membership;
@@ -13,5 +14,6 @@ pub mod observed;
 pub mod past;
 pub mod permit;
 pub mod plan;
+pub mod provision;
 pub mod reconcile;
 pub mod tool;

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::event::Event;
+use crate::event::Failure;
 use crate::event::What;
 use crate::model::MachineName;
 use crate::model::Role;
@@ -30,6 +31,10 @@ pub struct Past {
     pub failures: BTreeMap<EffectKind, Failures>,
     /// When a machine last came back from a roll: `upgrade.pause` counts from here.
     pub last_roll_step: Option<Timestamp>,
+    /// Machines that this run has interrupted, removed or erased (rule 17).
+    pub affected: BTreeSet<MachineName>,
+    /// Machines that this run has begun to install: a permit to erase is good for once.
+    pub installed: BTreeSet<MachineName>,
 }
 
 /// What is remembered of a machine.
@@ -59,6 +64,17 @@ pub struct MachinePast {
     pub good: Option<StorePath>,
     /// `node rebuild` was asked, or the config-hash export was removed.
     pub rebuild: bool,
+    /// How often its kubelet was restarted since it was last Ready, and when last.
+    pub restarts: Option<Restarts>,
+}
+
+/// Restarts of a kubelet since its node was last Ready.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restarts {
+    /// How many.
+    pub count: u32,
+    /// When last.
+    pub last: Timestamp,
 }
 
 /// An installation.
@@ -115,21 +131,14 @@ impl Past {
     pub fn apply(&mut self, event: &Event) {
         let at = event.at;
         match &event.what {
-            What::RunStarted { .. } | What::RunEnded { .. } => {}
+            What::RunStarted { .. } => {
+                self.affected.clear();
+                self.installed.clear();
+            }
+            What::RunEnded { .. } => {}
             What::Started { effect } => self.started(effect, at),
             What::Done { effect, .. } => self.done(effect, at),
-            What::Failed { effect, failure } => {
-                let failures = match effect.machine() {
-                    Some(name) => &mut self.machine(&name.clone()).failures,
-                    None => &mut self.failures,
-                };
-                let count = failures.get(&effect.kind()).map_or(0, |f| f.count) + 1;
-                let (class, message) = (failure.class, failure.message.clone());
-                failures.insert(effect.kind(), Failures { count, last: at, class, message });
-                if let (Some(name), Some(bad)) = (effect.machine(), &failure.bad_system) {
-                    self.machine(&name.clone()).bad.insert(bad.clone(), failure.message.clone());
-                }
-            }
+            What::Failed { effect, failure } => self.failed(effect, failure, at),
             What::Recognised { machine, installation, uuid } => {
                 self.machine(machine).provisioned = Some(Provisioned {
                     installation: installation.clone(),
@@ -146,7 +155,11 @@ impl Past {
             What::LostSight { machine } => self.machine(machine).silent_since = Some(at),
             What::Sighted { machine } => self.machine(machine).silent_since = None,
             What::NotReady { machine } => self.machine(machine).not_ready_since = Some(at),
-            What::Ready { machine } => self.machine(machine).not_ready_since = None,
+            What::Ready { machine } => {
+                let past = self.machine(machine);
+                past.not_ready_since = None;
+                past.restarts = None;
+            }
             What::MarkedDelete { machine, lost } => {
                 let past = self.machine(machine);
                 past.delete = true;
@@ -167,14 +180,50 @@ impl Past {
         }
     }
 
+    fn failed(&mut self, effect: &Effect, failure: &Failure, at: Timestamp) {
+        // A bad system is an answer, not a failure of the step: what follows is a rollback, not another try.
+        if let (Some(name), Some(bad)) = (effect.machine(), &failure.bad_system) {
+            let past = self.machine(&name.clone());
+            past.bad.insert(bad.clone(), failure.message.clone());
+            past.failures.remove(&effect.kind());
+            if past.good.as_ref() == Some(bad) {
+                past.good = None;
+            }
+            return;
+        }
+        if let Effect::Restart { machine } = effect {
+            self.restarted(&machine.clone(), at);
+        }
+        let failures = match effect.machine() {
+            Some(name) => &mut self.machine(&name.clone()).failures,
+            None => &mut self.failures,
+        };
+        let count = failures.get(&effect.kind()).map_or(0, |f| f.count) + 1;
+        let (class, message) = (failure.class, failure.message.clone());
+        failures.insert(effect.kind(), Failures { count, last: at, class, message });
+    }
+
+    fn restarted(&mut self, machine: &MachineName, at: Timestamp) {
+        let past = self.machine(machine);
+        let count = past.restarts.as_ref().map_or(0, |r| r.count) + 1;
+        past.restarts = Some(Restarts { count, last: at });
+    }
+
     fn started(&mut self, effect: &Effect, at: Timestamp) {
+        if effect.interrupts()
+            && let Some(machine) = effect.machine()
+        {
+            self.affected.insert(machine.clone());
+        }
         match effect {
             Effect::Install { machine, .. } => {
+                self.installed.insert(machine.clone());
                 let past = self.machine(machine);
                 past.installs += 1;
                 // An erased machine is not who it was, whatever comes of the installation.
                 past.provisioned = None;
                 past.joined = None;
+                past.good = None;
             }
             Effect::Init { .. } => {
                 self.initialized.get_or_insert(at);
@@ -210,9 +259,10 @@ impl Past {
             Effect::CheckGates { machine, system } => {
                 let past = self.machine(machine);
                 past.good = Some(system.clone());
-                past.rebuild = false;
             }
+            Effect::Switch { machine, .. } => self.machine(machine).rebuild = false,
             Effect::Uncordon { .. } => self.last_roll_step = Some(at),
+            Effect::Restart { machine } => self.restarted(machine, at),
             Effect::Clean { machine, .. } => self.machine(machine).joined = None,
             Effect::DeleteNode { machine, .. } => {
                 let past = self.machine(machine);

@@ -387,6 +387,36 @@ impl Effect {
         }
     }
 
+    /// Whether it takes away something that runs: the machines of such effects count as affected (rule 17).
+    pub fn interrupts(&self) -> bool {
+        match self.kind() {
+            EffectKind::Cordon
+            | EffectKind::Drain
+            | EffectKind::UpgradeComponents
+            | EffectKind::LeaveEtcd
+            | EffectKind::Clean
+            | EffectKind::DeleteNode => true,
+            EffectKind::GenerateSecrets
+            | EffectKind::ElectFirstServer
+            | EffectKind::Install
+            | EffectKind::Adopt
+            | EffectKind::WriteMembership
+            | EffectKind::Init
+            | EffectKind::Join
+            | EffectKind::Build
+            | EffectKind::Copy
+            | EffectKind::Switch
+            | EffectKind::CheckGates
+            | EffectKind::Rollback
+            | EffectKind::Uncordon
+            | EffectKind::Restart
+            | EffectKind::Forget
+            | EffectKind::SetMetadata
+            | EffectKind::FetchKubeconfig
+            | EffectKind::InstallPlatform => false,
+        }
+    }
+
     /// The name that a step with this effect has in a plan.
     pub fn id(&self) -> String {
         match self.machine() {

@@ -1,6 +1,8 @@
 //! A plan: steps, their order, and what is waited for. So specific that the executor has nothing left to decide.
 
+pub mod check;
 pub mod effect;
+pub mod rule;
 pub mod wait;
 
 use jiff::Timestamp;
@@ -10,6 +12,8 @@ use serde::Serialize;
 use crate::model::ClusterName;
 use crate::permit::Risk;
 
+pub use check::Violation;
+pub use check::check;
 pub use effect::*;
 pub use wait::*;
 

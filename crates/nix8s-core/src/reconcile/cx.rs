@@ -1,0 +1,304 @@
+//! What every reconciler looks at: the cluster, what was observed of it, and what follows from both.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::row::Row;
+use super::turn::Turns;
+use crate::model::Cluster;
+use crate::model::Machine;
+use crate::model::MachineName;
+use crate::model::Parts;
+use crate::model::Role;
+use crate::observed::ApiSeen;
+use crate::observed::Cordon;
+use crate::observed::EtcdMember;
+use crate::observed::Known;
+use crate::observed::MachineSeen;
+use crate::observed::NodeSeen;
+use crate::observed::Observed;
+use crate::observed::Os;
+use crate::observed::Probe;
+use crate::observed::Reach;
+use crate::observed::System;
+use crate::past::MachinePast;
+use crate::permit::Permit;
+
+/// Everything that planning one cluster needs, computed once.
+pub struct Cx<'a> {
+    /// What is wanted.
+    pub cluster: &'a Cluster,
+    /// What is known.
+    pub seen: &'a Observed,
+    /// What time it is.
+    pub now: Timestamp,
+    /// What the user allows.
+    pub permit: &'a Permit,
+    /// Whether this is about what may follow, not about now: turns are then given in order and not one by one.
+    pub foresee: bool,
+    /// The API server's word, if it said anything.
+    pub api: Option<&'a ApiSeen>,
+    /// Every machine that is configured or remembered.
+    pub views: BTreeMap<&'a MachineName, View<'a>>,
+    /// etcd as a healthy control plane sees it.
+    pub etcd: Option<&'a [EtcdMember]>,
+    /// Who may be interrupted now.
+    pub turns: Turns<'a>,
+}
+
+/// One machine: what is wanted of it and what is known of it.
+pub struct View<'a> {
+    /// Its name.
+    pub name: &'a MachineName,
+    /// What is wanted; `None`: it is no longer in the configuration.
+    pub machine: Option<&'a Machine>,
+    /// How it answered.
+    pub reach: &'a Reach,
+    /// What it said.
+    pub probe: Option<&'a Probe>,
+    /// Its Node object.
+    pub node: Known<Option<&'a NodeSeen>>,
+    /// What is remembered.
+    pub past: &'a MachinePast,
+    /// The system that it should run.
+    pub wanted: Option<&'a System>,
+    /// The row of the decision table that it matches.
+    pub row: Row,
+}
+
+/// What a change of system needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// Nothing differs.
+    Same,
+    /// Units restart; pods stay.
+    InPlace,
+    /// Kernel, initrd, Kubernetes, disks or network differ: pods move first.
+    Drain,
+}
+
+/// What a change from one system to another needs, by what differs.
+pub fn class_of(running: &System, wanted: &System) -> Class {
+    if running.path == wanted.path {
+        return Class::Same;
+    }
+    let Parts { kernel, initrd, kubernetes, disks, network, rest: _ } = &running.parts;
+    let w = &wanted.parts;
+    let same = *kernel == w.kernel
+        && *initrd == w.initrd
+        && *kubernetes == w.kubernetes
+        && *disks == w.disks
+        && *network == w.network
+        && running.version == wanted.version;
+    if same { Class::InPlace } else { Class::Drain }
+}
+
+/// The parts that differ, for people.
+pub fn differences(running: &System, wanted: &System) -> Vec<&'static str> {
+    let (r, w) = (&running.parts, &wanted.parts);
+    [
+        ("Kubernetes", r.kubernetes != w.kubernetes || running.version != wanted.version),
+        ("kernel", r.kernel != w.kernel),
+        ("initrd", r.initrd != w.initrd),
+        ("disks", r.disks != w.disks),
+        ("network", r.network != w.network),
+        ("packages and settings", r.rest != w.rest),
+    ]
+    .into_iter()
+    .filter_map(|(name, differs)| differs.then_some(name))
+    .collect()
+}
+
+static NEVER_SEEN: MachineSeen = MachineSeen { reach: Reach::Unknown, probe: None };
+static NO_PAST: std::sync::LazyLock<MachinePast> = std::sync::LazyLock::new(MachinePast::default);
+
+impl<'a> Cx<'a> {
+    /// Looks at everything once.
+    pub fn new(cluster: &'a Cluster, seen: &'a Observed, now: Timestamp, permit: &'a Permit) -> Self {
+        Self::build(cluster, seen, now, permit, Foresee::No)
+    }
+
+    /// The same for what may follow.
+    pub fn foreseeing(cluster: &'a Cluster, seen: &'a Observed, now: Timestamp, permit: &'a Permit) -> Self {
+        Self::build(cluster, seen, now, permit, Foresee::Yes)
+    }
+
+    fn build(
+        cluster: &'a Cluster,
+        seen: &'a Observed,
+        now: Timestamp,
+        permit: &'a Permit,
+        foresee: Foresee,
+    ) -> Self {
+        let api = seen.api.known();
+        let mut cx = Self {
+            cluster,
+            seen,
+            now,
+            permit,
+            foresee: matches!(foresee, Foresee::Yes),
+            api,
+            views: BTreeMap::new(),
+            etcd: None,
+            turns: Turns::default(),
+        };
+        let configured = cluster.machines.values().map(|m| (&m.name, Some(&**m)));
+        let remembered = seen.past.machines.iter().filter(|(name, past)| {
+            !cluster.machines.contains_key(*name) && (past.joined.is_some() || past.provisioned.is_some() || past.delete)
+        });
+        for (name, machine) in configured.chain(remembered.map(|(name, _)| (name, None))) {
+            let view = cx.view(name, machine);
+            cx.views.insert(name, view);
+        }
+        cx.etcd = cx.views.values().filter_map(|v| v.probe?.etcd.as_deref()).max_by_key(|members| {
+            (members.iter().filter(|m| m.healthy).count(), members.len())
+        });
+        cx.turns = super::turn::turns(&cx);
+        cx
+    }
+
+    fn view(&self, name: &'a MachineName, machine: Option<&'a Machine>) -> View<'a> {
+        let seen = self.seen.machines.get(name).unwrap_or(&NEVER_SEEN);
+        let node = match self.api {
+            Some(api) => Known::Known(api.nodes.get(name)),
+            None => Known::Unknown,
+        };
+        let wanted = self.seen.wanted.known().and_then(|systems| systems.get(name));
+        let past = self.seen.past.machines.get(name).unwrap_or(&NO_PAST);
+        let probe = seen.probe.as_ref();
+        let mut view = View { name, machine, reach: &seen.reach, probe, node, past, wanted, row: Row::Same };
+        view.row = super::row::row(&view, self);
+        view
+    }
+
+    /// A machine's view. Every step's subject has one.
+    pub fn of(&self, name: &MachineName) -> Option<&View<'a>> {
+        self.views.get(name)
+    }
+
+    /// The control plane that initialises the cluster, was or will be.
+    pub fn first_server(&self) -> &'a MachineName {
+        self.seen.past.first_server.as_ref().unwrap_or(&self.cluster.ha.first_server)
+    }
+
+    /// A healthy control plane to ask, other than `not`: Ready, answering, its kubelet active.
+    pub fn via(&self, not: Option<&MachineName>) -> Option<&View<'a>> {
+        let good = |v: &&View<'a>| {
+            Some(v.name) != not
+                && v.node_seen().is_some_and(|n| n.ready && n.control_plane)
+                && v.probe.is_some_and(|p| p.kubelet)
+                && v.row != Row::Leave
+        };
+        let first = self.first_server();
+        self.views.get(first).filter(good).or_else(|| self.views.values().find(good))
+    }
+
+    /// Whether a machine is worked on at all (`--node`).
+    pub fn is_named(&self, name: &MachineName) -> bool {
+        self.permit.nodes.as_ref().is_none_or(|nodes| nodes.contains(name))
+    }
+
+    /// Whether a machine may be erased though there was something on it: the permit names it and is not used up.
+    pub fn erase_scope(&self, name: &MachineName) -> Option<crate::permit::EraseScope> {
+        let used = self.seen.past.installed.contains(name);
+        self.permit.erase.get(name).copied().filter(|_| !used)
+    }
+
+    /// The etcd member of a machine.
+    pub fn member(&self, name: &MachineName) -> Option<&'a EtcdMember> {
+        self.etcd?.iter().find(|m| m.name == name.as_str())
+    }
+
+    /// When a step of this kind may be tried again on this machine; `None`: now.
+    pub fn retry_at(&self, last: Timestamp, count: u32, name: &str) -> Option<Timestamp> {
+        let at = last + backoff(count, name);
+        (at > self.now && !self.foresee).then_some(at)
+    }
+}
+
+enum Foresee {
+    No,
+    Yes,
+}
+
+/// How long to wait after the `count`th failure in a row: 5 s doubling to 5 min, spread by up to a fifth so that
+/// machines that failed together do not come back together. The spread is by name, not by chance: the same input
+/// gives the same plan.
+pub fn backoff(count: u32, name: &str) -> Duration {
+    let base = 5_000_u64.saturating_mul(1 << count.saturating_sub(1).min(10)).min(300_000);
+    let spread = name.bytes().fold(0_u64, |sum, b| sum.wrapping_mul(31).wrapping_add(u64::from(b))) % 21;
+    Duration::from_millis(base + base * spread / 100)
+}
+
+impl<'a> View<'a> {
+    /// Its Node object, if the API server showed one.
+    pub fn node_seen(&self) -> Option<&'a NodeSeen> {
+        self.node.known().copied().flatten()
+    }
+
+    /// Whether the API server says that there is no such Node.
+    pub fn node_absent(&self) -> bool {
+        matches!(self.node, Known::Known(None))
+    }
+
+    /// Whether nix8s ever installed or adopted it, as far as anybody remembers or its disk says.
+    pub fn was_provisioned(&self) -> bool {
+        self.past.provisioned.is_some() || self.past.joined.is_some()
+    }
+
+    /// Whether its disk carries the identity mark of this very machine.
+    pub fn has_our_mark(&self, cluster: &Cluster) -> bool {
+        let mark = self.probe.and_then(|p| p.mark.as_ref());
+        mark.is_some_and(|m| m.cluster == cluster.name.as_str() && m.machine == self.name.as_str())
+    }
+
+    /// Whether NixOS runs there, as this machine.
+    pub fn is_provisioned(&self, cluster: &Cluster) -> bool {
+        self.probe.is_some_and(|p| matches!(p.os, Os::NixOs { .. })) && self.has_our_mark(cluster)
+    }
+
+    /// The running system.
+    pub fn running(&self) -> Option<&'a System> {
+        self.probe?.running.as_ref()
+    }
+
+    /// Whether a wanted system, or one that was asked for again, is not the running one.
+    pub fn class(&self) -> Class {
+        match (self.running(), self.wanted) {
+            (Some(running), Some(wanted)) if self.past.rebuild => class_of(running, wanted).max(Class::InPlace),
+            (Some(running), Some(wanted)) => class_of(running, wanted),
+            _ => Class::Same,
+        }
+    }
+
+    /// Whether its wanted system failed its gates here.
+    pub fn wanted_is_bad(&self) -> bool {
+        self.wanted.is_some_and(|w| self.past.bad.contains_key(&w.path))
+    }
+
+    /// The role that it has in the cluster, which may differ from the configured one.
+    pub fn role_now(&self) -> Option<Role> {
+        let by_node = self.node_seen().map(|n| if n.control_plane { Role::ControlPlane } else { Role::Worker });
+        by_node.or_else(|| self.past.joined.as_ref().map(|j| j.role))
+    }
+
+    /// Whether it is a member under another role than the configured one.
+    pub fn changes_role(&self) -> bool {
+        match (self.machine, self.node_seen()) {
+            (Some(machine), Some(node)) => (machine.role == Role::ControlPlane) != node.control_plane,
+            _ => false,
+        }
+    }
+
+    /// Whether nix8s cordoned it.
+    pub fn is_our_cordon(&self) -> bool {
+        self.node_seen().is_some_and(|n| n.cordon == Cordon::Ours)
+    }
+
+    /// Whether pods cannot run there now: not Ready, or cordoned by anybody.
+    pub fn is_down(&self) -> bool {
+        self.node_seen().is_some_and(|n| !n.ready || n.cordon != Cordon::None)
+    }
+}

@@ -1,0 +1,20 @@
+//! kubeconfig: an admin kubeconfig that works from here.
+
+use super::cx::Cx;
+use super::out::Out;
+use crate::observed::KubeconfigSeen;
+use crate::observed::Known;
+use crate::permit::Risk;
+use crate::plan::Effect;
+
+/// Plans fetching it when there is none, or it is for another cluster.
+pub(super) fn plan(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
+    let reason = match cx.seen.kubeconfig {
+        Known::Known(KubeconfigSeen::Missing) => "there is none here yet",
+        Known::Known(KubeconfigSeen::Stale) => "the one that is here does not work any more",
+        Known::Known(KubeconfigSeen::Works) | Known::Unknown => return,
+    };
+    if let Some(via) = cx.via(None) {
+        out.step(Risk::None, Effect::FetchKubeconfig { via: via.name.clone() }, reason.to_owned());
+    }
+}

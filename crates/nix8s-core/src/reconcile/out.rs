@@ -1,0 +1,151 @@
+//! Where reconcilers put steps and waits; back-off and limits are applied here, once, for all of them.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::cx::Cx;
+use super::cx::View;
+use crate::model::MachineName;
+use crate::past::Failures;
+use crate::permit::Risk;
+use crate::plan::Cause;
+use crate::plan::Effect;
+use crate::plan::EffectKind;
+use crate::plan::FailureClass;
+use crate::plan::Step;
+use crate::plan::StepId;
+use crate::plan::Wait;
+
+/// Failures in a row after which a step is not tried again by itself. With the back-off it takes about 40 minutes
+/// to get there: longer than any reboot or network repair that nobody has to be told of.
+pub const ATTEMPTS_MAX: u32 = 12;
+
+/// A plan being written.
+pub struct Out<'c, 'a> {
+    cx: &'c Cx<'a>,
+    by: &'static str,
+    steps: Vec<Step>,
+    waits: Vec<Wait>,
+    waiting: BTreeSet<(Option<MachineName>, Cause)>,
+    ids: BTreeMap<StepId, ()>,
+}
+
+/// An effect with its reason, on its way to becoming a step.
+pub type Link = (Effect, String);
+
+impl<'c, 'a> Out<'c, 'a> {
+    /// Nothing yet.
+    pub fn new(cx: &'c Cx<'a>) -> Self {
+        let (steps, waits) = (Vec::new(), Vec::new());
+        Self { cx, by: "", steps, waits, waiting: BTreeSet::new(), ids: BTreeMap::new() }
+    }
+
+    /// Names the reconciler that writes from now on.
+    pub fn by(&mut self, reconciler: &'static str) {
+        self.by = reconciler;
+    }
+
+    /// What was written.
+    pub fn into_parts(self) -> (Vec<Step>, Vec<Wait>) {
+        (self.steps, self.waits)
+    }
+
+    /// Whether a step of this kind is planned for anybody.
+    pub fn has(&self, kind: EffectKind) -> bool {
+        self.steps.iter().any(|s| s.effect.kind() == kind)
+    }
+
+    /// Plans one step, unless it failed lately: then it waits. Returns whether it was planned.
+    pub fn step(&mut self, risk: Risk, effect: Effect, reason: String) -> bool {
+        self.chain(risk, vec![(effect, reason)])
+    }
+
+    /// Plans steps of which each needs the one before. If any of them has to wait, none is begun.
+    pub fn chain(&mut self, risk: Risk, links: Vec<Link>) -> bool {
+        for (effect, _) in &links {
+            if let Some((cause, text, until)) = blocked(self.cx, effect.machine(), effect.kind()) {
+                self.wait_until(effect.machine(), cause, text, until);
+                return false;
+            }
+        }
+        let mut before: Option<StepId> = None;
+        for (effect, reason) in links {
+            let id = effect.id();
+            let mut after: Vec<StepId> = before.into_iter().collect();
+            after.extend(self.must_follow(&effect));
+            self.ids.insert(id.clone(), ());
+            before = Some(id.clone());
+            let risk = if effect.interrupts() || risk == Risk::Erases { risk } else { Risk::None };
+            self.steps.push(Step { id, effect, reason, by: self.by.to_owned(), risk, after });
+        }
+        true
+    }
+
+    /// A machine's membership data is there before it joins or initialises.
+    fn must_follow(&self, effect: &Effect) -> Option<StepId> {
+        let (Effect::Join { machine, .. } | Effect::Init { machine }) = effect else { return None };
+        let id = format!("{}:{machine}", EffectKind::WriteMembership.as_str());
+        self.ids.contains_key(&id).then_some(id)
+    }
+
+    /// Waits for something that time alone does not bring.
+    pub fn wait(&mut self, machine: Option<&MachineName>, cause: Cause, text: String) {
+        self.wait_until(machine, cause, text, None);
+    }
+
+    /// Says something about the cluster that may be said of several things for the same cause.
+    pub fn wait_each(&mut self, cause: Cause, text: String) {
+        self.waits.push(Wait { machine: None, cause, text, until: None });
+    }
+
+    /// Waits until then. A machine waits for the same cause once.
+    pub fn wait_until(
+        &mut self,
+        machine: Option<&MachineName>,
+        cause: Cause,
+        text: String,
+        until: Option<Timestamp>,
+    ) {
+        if self.waiting.insert((machine.cloned(), cause)) {
+            self.waits.push(Wait { machine: machine.cloned(), cause, text, until });
+        }
+    }
+}
+
+/// Why a step of this kind has to wait on this machine, if it has to.
+pub fn blocked(
+    cx: &Cx<'_>,
+    machine: Option<&MachineName>,
+    kind: EffectKind,
+) -> Option<(Cause, String, Option<Timestamp>)> {
+    if cx.foresee {
+        return None;
+    }
+    let past = &cx.seen.past;
+    let failures = match machine {
+        Some(name) => past.machines.get(name)?.failures.get(&kind)?,
+        None => past.failures.get(&kind)?,
+    };
+    let Failures { count, last, class, message } = failures;
+    let (name, what) = (machine.map_or(cx.cluster.name.as_str(), MachineName::as_str), kind.as_str());
+    let retry = format!("mend it, then `nix8s node retry {name}`");
+    if *class == FailureClass::Permanent {
+        return Some((Cause::GivenUp, format!("{what} failed on {name}: {message}; {retry}"), None));
+    }
+    if *count >= ATTEMPTS_MAX {
+        let text = format!("{what} failed on {name} {count} times in a row, last: {message}; {retry}");
+        return Some((Cause::GivenUp, text, None));
+    }
+    let until = cx.retry_at(*last, *count, name)?;
+    let text = format!("{what} failed on {name} (attempt {count} of {ATTEMPTS_MAX}): {message}; it is tried again");
+    Some((Cause::BackOff, text, Some(until)))
+}
+
+/// Whether a machine could be updated if it were its turn: nothing that an update needs was given up.
+pub fn is_able(cx: &Cx<'_>, view: &View<'_>) -> bool {
+    [EffectKind::Build, EffectKind::Copy, EffectKind::Drain, EffectKind::Switch, EffectKind::CheckGates]
+        .into_iter()
+        .all(|kind| !matches!(blocked(cx, Some(view.name), kind), Some((Cause::GivenUp, ..))))
+}

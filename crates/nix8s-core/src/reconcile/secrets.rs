@@ -1,0 +1,32 @@
+//! secrets: tokens, the deploy key and every machine's host key exist before they are needed.
+
+use std::collections::BTreeSet;
+
+use super::cx::Cx;
+use super::out::Out;
+use crate::observed::Secret;
+use crate::permit::Risk;
+use crate::plan::Cause;
+use crate::plan::Effect;
+
+/// Secrets that a cluster needs.
+fn wanted(cx: &Cx<'_>) -> BTreeSet<Secret> {
+    let tokens = crate::distribution::of(cx.cluster.distribution).has_tokens;
+    let tokens = tokens.then_some([Secret::Token, Secret::AgentToken]).into_iter().flatten();
+    let keys = cx.cluster.machines.values().filter(|m| !m.skip).map(|m| Secret::HostKey(m.name.clone()));
+    tokens.chain([Secret::DeployKey]).chain(keys).collect()
+}
+
+/// Plans making those that are missing.
+pub(super) fn plan(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
+    let Some(existing) = cx.seen.secrets.known() else {
+        out.wait(None, Cause::Unknown, "which secrets exist could not be read".to_owned());
+        return;
+    };
+    let missing: BTreeSet<Secret> = wanted(cx).difference(existing).cloned().collect();
+    if !missing.is_empty() {
+        let count = missing.len();
+        let reason = format!("{count} of the cluster's secrets do not exist yet");
+        out.step(Risk::None, Effect::GenerateSecrets { missing }, reason);
+    }
+}

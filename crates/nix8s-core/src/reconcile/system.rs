@@ -1,0 +1,218 @@
+//! system: brings machines to their wanted system, rolling: build and copy ahead of time, then one by one.
+
+use super::cx::Class;
+use super::cx::Cx;
+use super::cx::View;
+use super::cx::differences;
+use super::out::Link;
+use super::out::Out;
+use super::row::Row;
+use super::turn::Kind;
+use crate::model::Reboot;
+use crate::model::Role;
+use crate::observed::System;
+use crate::permit::Risk;
+use crate::plan::Cause;
+use crate::plan::Effect;
+use crate::plan::rule::Rule;
+use crate::plan::rule::holds;
+
+/// Whether a machine runs its wanted system, or nothing is known that it should run instead.
+pub(super) fn is_current(view: &View<'_>) -> bool {
+    view.class() == Class::Same || view.wanted_is_bad()
+}
+
+/// Plans updates within a version.
+pub(super) fn plan(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
+    for view in cx.views.values() {
+        let Some(machine) = view.machine else { continue };
+        match view.row {
+            Row::Join | Row::Orphan | Row::Unknown if view.node_seen().is_none() => before_joining(cx, view, out),
+            Row::Update | Row::Same | Row::NotReady if machine.role == Role::None => outside(cx, view, out),
+            Row::Update | Row::Same | Row::NotReady => member(cx, view, out),
+            _ => {}
+        }
+    }
+}
+
+/// A machine that is in no cluster yet is switched at once: nothing runs there.
+fn before_joining(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
+    let Some(wanted) = view.wanted else { return };
+    // With the API server silent it may be a member: whatever runs there is left alone.
+    let may_run = matches!(view.row, Row::Unknown) && (view.past.joined.is_some() || view.probe.is_some_and(|p| p.kubelet));
+    if may_run || is_current(view) || !cx.is_named(view.name) {
+        return;
+    }
+    if copied(cx, view, wanted, out) {
+        out.step(Risk::None, switch(cx, view, wanted), "it is in no cluster yet".to_owned());
+    }
+}
+
+/// A machine outside Kubernetes.
+fn outside(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
+    let Some(wanted) = view.wanted else { return };
+    if !cx.is_named(view.name) {
+        return;
+    }
+    if view.class() == Class::Same {
+        return settle(cx, view, out);
+    }
+    if !cx.turns.granted.contains_key(view.name) {
+        return refused(cx, view, out);
+    }
+    if copied(cx, view, wanted, out) {
+        let reason = changes(view, wanted);
+        let gates = Effect::CheckGates { machine: view.name.clone(), system: wanted.path.clone() };
+        let links = vec![(switch(cx, view, wanted), reason), (gates, "what must hold after a change".to_owned())];
+        out.chain(Risk::Interrupts, links);
+    }
+}
+
+fn member(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
+    heal(cx, view, out);
+    if view.changes_role() || !cx.is_named(view.name) {
+        return;
+    }
+    match (cx.turns.granted.get(view.name), view.wanted) {
+        (Some(Kind::System(class)), Some(wanted)) => {
+            if copied(cx, view, wanted, out) || !holds(Rule::CopyBeforeDrain) {
+                roll(cx, view, wanted, *class, out);
+            }
+        }
+        (Some(Kind::Version | Kind::Leave), _) => {}
+        (Some(Kind::System(_)), None) | (None, _) => {
+            if let Some(wanted) = view.wanted.filter(|_| view.class() != Class::Same && !view.wanted_is_bad()) {
+                copied(cx, view, wanted, out);
+            }
+            refused(cx, view, out);
+            settle(cx, view, out);
+        }
+    }
+}
+
+/// Says why an update waits.
+fn refused(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
+    if let Some((cause, text, until)) = cx.turns.refused.get(view.name) {
+        out.wait_until(Some(view.name), *cause, text.clone(), *until);
+    }
+}
+
+/// Whether the wanted system is on the machine; if not, plans to build and copy it.
+pub(super) fn copied(cx: &Cx<'_>, view: &View<'_>, wanted: &System, out: &mut Out<'_, '_>) -> bool {
+    let Some(probe) = view.probe else { return false };
+    if probe.copied.contains(&wanted.path) {
+        return true;
+    }
+    let machine = view.name.clone();
+    let version = cx.seen.wanted_version.clone();
+    let build = Effect::Build { machine: machine.clone(), system: wanted.path.clone(), version };
+    let copy = Effect::Copy { machine, system: wanted.path.clone() };
+    let reason = changes(view, wanted);
+    out.chain(Risk::None, vec![(build, reason), (copy, "it is there before anything is drained".to_owned())]);
+    cx.foresee
+}
+
+fn changes(view: &View<'_>, wanted: &System) -> String {
+    let Some(running) = view.running() else { return format!("it shall run {}", wanted.path.short()) };
+    let parts = differences(running, wanted);
+    if parts.is_empty() { "it was asked for again".to_owned() } else { format!("another {}", super::text::list(parts)) }
+}
+
+fn switch(cx: &Cx<'_>, view: &View<'_>, wanted: &System) -> Effect {
+    let reboot = cx.cluster.upgrade.reboot;
+    Effect::Switch { machine: view.name.clone(), system: wanted.path.clone(), reboot }
+}
+
+/// One machine's turn: pods move away if they must, the system is switched, gates are asked, pods may come back.
+pub(super) fn roll(cx: &Cx<'_>, view: &View<'_>, wanted: &System, class: Class, out: &mut Out<'_, '_>) {
+    let name = view.name;
+    let mut links: Vec<Link> = Vec::new();
+    let drains = class == Class::Drain || cx.cluster.upgrade.reboot == Reboot::Always;
+    if drains {
+        links.extend(drain(cx, view, &changes(view, wanted)));
+    }
+    links.extend(super::version::components(cx, view, wanted));
+    links.push((switch(cx, view, wanted), changes(view, wanted)));
+    let gates = Effect::CheckGates { machine: name.clone(), system: wanted.path.clone() };
+    links.push((gates, "what must hold after a change".to_owned()));
+    if drains && view.node_seen().is_some_and(|n| n.cordon != crate::observed::Cordon::Foreign) {
+        links.push((Effect::Uncordon { machine: name.clone() }, "pods may come back".to_owned()));
+    }
+    out.chain(Risk::Interrupts, links);
+}
+
+/// Moves pods away. A node that somebody else cordoned is drained without touching their cordon.
+pub(super) fn drain(cx: &Cx<'_>, view: &View<'_>, reason: &str) -> Vec<Link> {
+    let machine = view.name.clone();
+    let mut links = Vec::new();
+    if view.node_seen().is_some_and(|n| n.cordon == crate::observed::Cordon::None) {
+        links.push((Effect::Cordon { machine: machine.clone() }, reason.to_owned()));
+    }
+    let timeout = cx.cluster.upgrade.drain_timeout;
+    links.push((Effect::Drain { machine, timeout }, "pods move first, within their budgets".to_owned()));
+    links
+}
+
+/// Restarts what is not Ready, within a limit.
+fn heal(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
+    if view.row != Row::NotReady || !cx.is_named(view.name) {
+        return;
+    }
+    let name = view.name;
+    match super::heal::heal(view, cx.now) {
+        super::heal::Heal::Restart => {
+            out.step(Risk::None, Effect::Restart { machine: name.clone() }, "its node is not Ready".to_owned());
+        }
+        super::heal::Heal::Until(until) => {
+            let text = format!("{name} is not Ready: it is given time to recover by itself");
+            out.wait_until(Some(name), Cause::BackOff, text, Some(until));
+        }
+        super::heal::Heal::Exhausted if view.class() == Class::Same => {
+            let text = format!("{name} is not Ready, and restarting it did not help: look at `nix8s logs {name}`");
+            out.wait(Some(name), Cause::NotReady, text);
+        }
+        super::heal::Heal::Exhausted => {}
+    }
+}
+
+/// A machine whose turn it is not ends up Ready and schedulable on a system that passed its gates: what an earlier
+/// run began, or what failed, is brought to its end.
+fn settle(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
+    let Some(running) = view.running() else { return };
+    let name = view.name;
+    if view.past.bad.contains_key(&running.path) {
+        return roll_back(cx, view, running, out);
+    }
+    let ready = view.machine.is_some_and(|m| m.role == Role::None) || view.node_seen().is_some_and(|n| n.ready);
+    let exhausted = super::heal::is_exhausted(view);
+    let good = view.past.good.as_ref() == Some(&running.path);
+    let uncordon = view.is_our_cordon() || (!holds(Rule::CordonOwner) && view.is_down() && ready);
+    let mut links: Vec<Link> = Vec::new();
+    if !good && (ready || exhausted) {
+        let effect = Effect::CheckGates { machine: name.clone(), system: running.path.clone() };
+        links.push((effect, "nobody has asked yet whether this system is good here".to_owned()));
+    }
+    if uncordon && ready {
+        links.push((Effect::Uncordon { machine: name.clone() }, "it is Ready on a good system".to_owned()));
+    }
+    if !links.is_empty() {
+        out.chain(Risk::None, links);
+    }
+}
+
+/// Goes back to the system before, if there is one and it is allowed.
+fn roll_back(cx: &Cx<'_>, view: &View<'_>, running: &System, out: &mut Out<'_, '_>) {
+    let name = view.name;
+    let why = view.past.bad.get(&running.path).map_or("", String::as_str);
+    let good = view.past.good.as_ref().filter(|path| view.probe.is_some_and(|p| p.copied.contains(path)));
+    match good {
+        Some(to) if cx.cluster.upgrade.rollback && *to != running.path => {
+            let effect = Effect::Rollback { machine: name.clone(), to: to.clone() };
+            out.step(Risk::None, effect, format!("its system failed: {why}"));
+        }
+        _ => {
+            let text = format!("{name} runs a system that failed its gates ({why}), and there is none to go back to");
+            out.wait(Some(name), Cause::BadSystem, text);
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! version: Kubernetes upgrades, one minor release at a time, control planes first.
+
+use super::cx::Class;
+use super::cx::Cx;
+use super::cx::View;
+use super::out::Link;
+use super::out::Out;
+use super::turn::Kind;
+use crate::model::Cluster;
+use crate::model::Role;
+use crate::model::Version;
+use crate::observed::ApiSeen;
+use crate::observed::Known;
+use crate::observed::System;
+use crate::plan::Cause;
+use crate::plan::Effect;
+use crate::plan::rule::Rule;
+use crate::plan::rule::holds;
+
+/// The version to evaluate systems at: the configured one, or one minor release above the lowest that runs, so that
+/// no minor is skipped. Without an answering API server: the configured one (nothing that runs is changed then).
+pub fn next_version(cluster: &Cluster, api: &Known<ApiSeen>) -> Version {
+    let wanted = &cluster.version;
+    let ours = |name| cluster.machines.get(name).is_some_and(|m| m.role != Role::None && !m.skip);
+    let running = api.known().into_iter().flat_map(|a| &a.nodes).filter(|(name, _)| ours(*name));
+    let Some(lowest) = running.map(|(_, node)| node.version.minor_only()).min() else { return wanted.clone() };
+    if wanted.minor > lowest.minor + 1 && holds(Rule::Order) { lowest.next_minor() } else { wanted.clone() }
+}
+
+/// Plans upgrades of machines whose turn it is.
+pub(super) fn plan(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
+    if let Some(text) = backwards(cx) {
+        out.wait(None, Cause::VersionSkew, text);
+    }
+    for view in cx.views.values() {
+        let (Some(Kind::Version), Some(wanted)) = (cx.turns.granted.get(view.name), view.wanted) else { continue };
+        if is_backwards(view, wanted) {
+            continue;
+        }
+        if super::system::copied(cx, view, wanted, out) || !holds(Rule::CopyBeforeDrain) {
+            super::system::roll(cx, view, wanted, Class::Drain, out);
+        }
+    }
+}
+
+fn is_backwards(view: &View<'_>, wanted: &System) -> bool {
+    match (view.node_seen(), &wanted.version) {
+        (Some(node), Some(version)) => version.minor < node.version.minor,
+        _ => false,
+    }
+}
+
+/// etcd's data does not go back to an earlier minor release.
+fn backwards(cx: &Cx<'_>) -> Option<String> {
+    let newest = cx.cluster.machines.keys().filter_map(|name| cx.of(name)?.node_seen()).map(|n| &n.version).max()?;
+    (cx.cluster.version.minor < newest.minor).then(|| {
+        format!(
+            "the cluster runs {newest}, and {} is wanted: Kubernetes does not go back to an earlier minor release; \
+             restore a snapshot, or set the version to {}",
+            cx.cluster.version,
+            newest.minor_only()
+        )
+    })
+}
+
+/// kubeadm: the control plane's components come before the kubelet.
+pub(super) fn components(cx: &Cx<'_>, view: &View<'_>, wanted: &System) -> Option<Link> {
+    let node = view.node_seen()?;
+    let version = wanted.version.as_ref()?;
+    let needed = crate::distribution::of(cx.cluster.distribution).upgrades_components
+        && node.control_plane
+        && node.version != *version
+        && view.probe.is_some_and(|p| p.components.as_ref() != Some(version));
+    if !needed {
+        return None;
+    }
+    // The first one that comes to a version carries the cluster's configuration there.
+    let carried = cx.views.values().any(|v| v.probe.is_some_and(|p| p.components.as_ref() == Some(version)));
+    let effect = Effect::UpgradeComponents { machine: view.name.clone(), version: version.clone(), apply: !carried };
+    Some((effect, format!("the control plane's components come to {version} before the kubelet")))
+}

@@ -1,0 +1,81 @@
+//! worker: joins workers in parallel, and cleans leftovers of earlier memberships first.
+
+use super::cx::Cx;
+use super::cx::View;
+use super::out::Out;
+use super::row::Row;
+use crate::model::Role;
+use crate::permit::Risk;
+use crate::plan::Cause;
+use crate::plan::Effect;
+
+/// Plans the joining of workers, and the cleaning of orphans of both roles.
+pub(super) fn plan(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
+    if !crate::distribution::of(cx.cluster.distribution).is_planned_now {
+        return;
+    }
+    for view in cx.views.values() {
+        let Some(machine) = view.machine else { continue };
+        match view.row {
+            Row::Orphan if cx.is_named(view.name) => clean(cx, view, out),
+            Row::Join if machine.role == Role::Worker => join(cx, view, out),
+            _ => {}
+        }
+    }
+}
+
+/// Removes what an earlier membership left, unless it is the cluster's own data.
+fn clean(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
+    let name = view.name;
+    let Some(probe) = view.probe else { return };
+    let restart = |out: &mut Out<'_, '_>, reason: String| match super::heal::heal(view, cx.now) {
+        super::heal::Heal::Restart => {
+            out.step(Risk::None, Effect::Restart { machine: name.clone() }, reason);
+        }
+        super::heal::Heal::Until(until) => {
+            out.wait_until(Some(name), Cause::BackOff, format!("{name} is given time to register"), Some(until));
+        }
+        super::heal::Heal::Exhausted => {
+            let text = format!("{name} was restarted several times and does not register its node");
+            out.wait(Some(name), Cause::NotReady, text);
+        }
+    };
+    if cx.member(name).is_some() {
+        restart(out, "it is an etcd member without a node: restarted, it registers again".to_owned());
+        return;
+    }
+    if probe.datastore && cx.etcd.is_none() {
+        let text = format!("{name} holds etcd data, and no control plane could say whether it is a member");
+        out.wait(Some(name), Cause::Unknown, text);
+        return;
+    }
+    let reason = "it is no member, and carries what an earlier membership left".to_owned();
+    out.step(Risk::Interrupts, Effect::Clean { machine: name.clone(), orphan: true }, reason);
+}
+
+fn join(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
+    let name = view.name;
+    if !super::system::is_current(view) {
+        return;
+    }
+    if !cx.is_named(name) {
+        out.wait(Some(name), Cause::NotNamed, format!("{name} would join, and is not named by --node"));
+        return;
+    }
+    let Some(via) = cx.via(Some(name)) else {
+        out.wait(Some(name), Cause::Earlier, format!("{name} joins when a control plane is Ready and can let it in"));
+        return;
+    };
+    let lowest = cx.api.into_iter().flat_map(|a| a.nodes.values()).filter(|n| n.control_plane).map(|n| &n.version).min();
+    if let (Some(lowest), Some(wanted)) = (lowest, view.wanted.and_then(|w| w.version.as_ref()))
+        && wanted > lowest
+        && crate::plan::rule::holds(crate::plan::rule::Rule::Order)
+    {
+        let text = format!("{name} would be newer ({wanted}) than a control plane ({lowest}): it joins after the upgrade");
+        out.wait(Some(name), Cause::Earlier, text);
+        return;
+    }
+    let reason = format!("a worker that is not in the cluster yet; {} lets it in", via.name);
+    let (machine, via) = (name.clone(), via.name.clone());
+    out.step(Risk::None, Effect::Join { machine, role: Role::Worker, via }, reason);
+}
