@@ -8,6 +8,7 @@ pub mod digest;
 pub mod distribution;
 pub mod event;
 pub mod input;
+pub mod lifecycle;
 pub mod membership;
 pub mod model;
 pub mod observed;

@@ -1,6 +1,5 @@
 //! Where reconcilers put steps and waits; back-off and limits are applied here, once, for all of them.
 
-use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
@@ -29,7 +28,7 @@ pub struct Out<'c, 'a> {
     steps: Vec<Step>,
     waits: Vec<Wait>,
     waiting: BTreeSet<(Option<MachineName>, Cause)>,
-    ids: BTreeMap<StepId, ()>,
+    ids: BTreeSet<StepId>,
 }
 
 /// An effect with its reason, on its way to becoming a step.
@@ -39,7 +38,7 @@ impl<'c, 'a> Out<'c, 'a> {
     /// Nothing yet.
     pub fn new(cx: &'c Cx<'a>) -> Self {
         let (steps, waits) = (Vec::new(), Vec::new());
-        Self { cx, by: "", steps, waits, waiting: BTreeSet::new(), ids: BTreeMap::new() }
+        Self { cx, by: "", steps, waits, waiting: BTreeSet::new(), ids: BTreeSet::new() }
     }
 
     /// Names the reconciler that writes from now on.
@@ -75,7 +74,7 @@ impl<'c, 'a> Out<'c, 'a> {
             let id = effect.id();
             let mut after: Vec<StepId> = before.into_iter().collect();
             after.extend(self.must_follow(&effect));
-            self.ids.insert(id.clone(), ());
+            self.ids.insert(id.clone());
             before = Some(id.clone());
             let risk = if effect.interrupts() || risk == Risk::Erases { risk } else { Risk::None };
             self.steps.push(Step { id, effect, reason, by: self.by.to_owned(), risk, after });
@@ -83,11 +82,16 @@ impl<'c, 'a> Out<'c, 'a> {
         true
     }
 
-    /// A machine's membership data is there before it joins or initialises.
+    /// A machine's host key exists before it is installed, its membership data is there before it joins.
     fn must_follow(&self, effect: &Effect) -> Option<StepId> {
-        let (Effect::Join { machine, .. } | Effect::Init { machine }) = effect else { return None };
-        let id = format!("{}:{machine}", EffectKind::WriteMembership.as_str());
-        self.ids.contains_key(&id).then_some(id)
+        let id = match effect {
+            Effect::Install { .. } => EffectKind::GenerateSecrets.as_str().to_owned(),
+            Effect::Join { machine, .. } | Effect::Init { machine } => {
+                format!("{}:{machine}", EffectKind::WriteMembership.as_str())
+            }
+            _ => return None,
+        };
+        self.ids.contains(&id).then_some(id)
     }
 
     /// Waits for something that time alone does not bring.
