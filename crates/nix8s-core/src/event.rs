@@ -83,6 +83,10 @@ pub enum What {
     },
     /// The cluster exists already (a datastore or an answering API server), and the past did not know.
     ClusterFound,
+    /// The API server of a cluster that exists stopped answering.
+    ApiLost,
+    /// It answers again.
+    ApiBack,
     /// A machine stopped answering.
     LostSight {
         /// Which.

@@ -31,6 +31,8 @@ pub struct Past {
     pub failures: BTreeMap<EffectKind, Failures>,
     /// When a machine last came back from a roll: `upgrade.pause` counts from here.
     pub last_roll_step: Option<Timestamp>,
+    /// Since when the API server of an existing cluster does not answer.
+    pub api_silent_since: Option<Timestamp>,
     /// Machines that this run has interrupted, removed or erased (rule 17).
     pub affected: BTreeSet<MachineName>,
     /// Machines that this run has begun to install: a permit to erase is good for once.
@@ -151,6 +153,15 @@ impl Past {
             }
             What::ClusterFound => {
                 self.initialized.get_or_insert(at);
+            }
+            What::ApiLost => {
+                self.api_silent_since.get_or_insert(at);
+            }
+            What::ApiBack => {
+                self.api_silent_since = None;
+                for past in self.machines.values_mut().filter(|p| p.not_ready_since.is_none()) {
+                    past.restarts = None;
+                }
             }
             What::LostSight { machine } => self.machine(machine).silent_since = Some(at),
             What::Sighted { machine } => self.machine(machine).silent_since = None,

@@ -93,7 +93,7 @@ fn restart_first(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
         if !holds_data || view.machine.is_none_or(|m| m.skip) || !cx.is_named(view.name) {
             continue;
         }
-        match super::heal::heal(view, cx.now) {
+        match super::heal::heal(view, cx.seen.past.api_silent_since.unwrap_or(cx.now), cx.now) {
             super::heal::Heal::Restart => {
                 let reason = "it holds the cluster's data and its API server does not answer".to_owned();
                 out.step(Risk::None, Effect::Restart { machine: view.name.clone() }, reason);

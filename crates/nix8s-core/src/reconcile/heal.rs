@@ -29,11 +29,10 @@ pub fn is_exhausted(view: &View<'_>) -> bool {
     view.past.restarts.as_ref().is_some_and(|r| r.count >= RESTARTS_MAX)
 }
 
-/// What to do now.
-pub fn heal(view: &View<'_>, now: Timestamp) -> Heal {
-    let since = view.past.not_ready_since.unwrap_or(now);
+/// What to do now about a machine that has been ill `since` then.
+pub fn heal(view: &View<'_>, since: Timestamp, now: Timestamp) -> Heal {
     let next = match &view.past.restarts {
-        None => since + GRACE,
+        None => since.checked_add(GRACE).unwrap_or(now),
         Some(restarts) => restarts.last + SETTLE,
     };
     if now < next {

@@ -81,7 +81,11 @@ fn member(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
         }
         (Some(Kind::Version | Kind::Leave), _) => {}
         (Some(Kind::System(_)), None) | (None, _) => {
-            if let Some(wanted) = view.wanted.filter(|_| view.class() != Class::Same && !view.wanted_is_bad()) {
+            let pointless = matches!(
+                cx.turns.refused.get(view.name),
+                Some((Cause::VersionSkew | Cause::NeedsPermit | Cause::NotNamed | Cause::BadSystem, ..))
+            );
+            if let Some(wanted) = view.wanted.filter(|_| view.class() != Class::Same && !pointless) {
                 copied(cx, view, wanted, out);
             }
             refused(cx, view, out);
@@ -115,7 +119,7 @@ pub(super) fn copied(cx: &Cx<'_>, view: &View<'_>, wanted: &System, out: &mut Ou
 fn changes(view: &View<'_>, wanted: &System) -> String {
     let Some(running) = view.running() else { return format!("it shall run {}", wanted.path.short()) };
     let parts = differences(running, wanted);
-    if parts.is_empty() { "it was asked for again".to_owned() } else { format!("another {}", super::text::list(parts)) }
+    if parts.is_empty() { "it was asked for again".to_owned() } else { format!("new {}", super::text::list(parts)) }
 }
 
 fn switch(cx: &Cx<'_>, view: &View<'_>, wanted: &System) -> Effect {
@@ -159,7 +163,7 @@ fn heal(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
         return;
     }
     let name = view.name;
-    match super::heal::heal(view, cx.now) {
+    match super::heal::heal(view, view.past.not_ready_since.unwrap_or(cx.now), cx.now) {
         super::heal::Heal::Restart => {
             out.step(Risk::None, Effect::Restart { machine: name.clone() }, "its node is not Ready".to_owned());
         }

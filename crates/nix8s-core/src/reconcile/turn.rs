@@ -18,6 +18,7 @@ use crate::model::Strategy;
 use crate::model::Version;
 use crate::observed::Reach;
 use crate::plan::Cause;
+use crate::plan::EffectKind;
 use crate::plan::rule::Rule;
 use crate::plan::rule::holds;
 
@@ -67,6 +68,7 @@ pub fn turns<'a>(cx: &Cx<'a>) -> Turns<'a> {
     let mut slots = Slots::of(cx, &candidates);
     let mut sorted: Vec<&Candidate<'_, 'a>> = candidates.iter().collect();
     sorted.sort_by_key(|c| (!c.begun, order.rank(cx, c), c.view.name));
+    let mut foreseen = None;
     for c in sorted {
         if turns.refused.contains_key(c.view.name) {
             continue;
@@ -74,6 +76,8 @@ pub fn turns<'a>(cx: &Cx<'a>) -> Turns<'a> {
         let refusal = leave_of_the_user(cx, c)
             .or_else(|| system_refusal(c, halted.as_deref()))
             .or_else(|| order.refusal(cx, c))
+            .or_else(|| not_ready_for_it(cx, c))
+            .or_else(|| foreseen_later(cx, c, order.rank(cx, c), &mut foreseen))
             .or_else(|| pause(cx, c))
             .or_else(|| slots.take(cx, c));
         match refusal {
@@ -202,9 +206,37 @@ pub fn halted(cx: &Cx<'_>) -> Option<String> {
     })
 }
 
+/// In foresight turns are given to all of one rank together.
+fn foreseen_later(cx: &Cx<'_>, c: &Candidate<'_, '_>, rank: u8, first: &mut Option<u8>) -> Option<Refusal> {
+    let first = *first.get_or_insert(rank);
+    (cx.foresee && rank != first).then(|| (Cause::Earlier, format!("{} comes later", c.view.name), None))
+}
+
+/// A machine takes its turn when everything that can be done before has been done, so that nobody waits for it.
+fn not_ready_for_it(cx: &Cx<'_>, c: &Candidate<'_, '_>) -> Option<Refusal> {
+    if c.begun || cx.foresee {
+        return None;
+    }
+    let name = c.view.name;
+    let kinds = [EffectKind::Cordon, EffectKind::Drain, EffectKind::UpgradeComponents, EffectKind::Switch];
+    if let Some(refusal) = kinds.into_iter().find_map(|kind| super::out::blocked(cx, Some(name), kind)) {
+        return Some(refusal);
+    }
+    let there = c.kind == Kind::Leave
+        || !holds(Rule::CopyBeforeDrain)
+        || c.view.wanted.is_some_and(|w| c.view.probe.is_some_and(|p| p.copied.contains(&w.path)));
+    (!there).then(|| (Cause::Earlier, format!("{name} waits until its new system is built and copied"), None))
+}
+
 fn system_refusal(c: &Candidate<'_, '_>, halted: Option<&str>) -> Option<Refusal> {
     if c.kind == Kind::Leave {
         return None;
+    }
+    if let (Some(node), Some(wanted)) = (c.view.node_seen(), c.view.wanted.and_then(|w| w.version.as_ref()))
+        && wanted.minor < node.version.minor
+    {
+        let text = format!("{} runs {} and does not go back to {wanted}", c.view.name, node.version);
+        return Some((Cause::VersionSkew, text, None));
     }
     if holds(Rule::BadSystems) && c.view.wanted_is_bad() {
         let why = c.view.past.bad.values().last().map_or("", String::as_str);
@@ -363,7 +395,8 @@ impl Slots {
         if !holds(Rule::MaxUnavailable) || (self.workers_taken < max && (!adds || down < max)) {
             return None;
         }
-        let text = format!("{name} waits: {down} workers are down or being worked on, and at most {max} may be");
+        let busy = down.max(self.workers_taken);
+        let text = format!("{name} waits for its turn: down or being worked on are {busy} workers, and {max} may be");
         Some((Cause::Unavailable, text, None))
     }
 

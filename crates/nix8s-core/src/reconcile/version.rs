@@ -34,19 +34,9 @@ pub(super) fn plan(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
     }
     for view in cx.views.values() {
         let (Some(Kind::Version), Some(wanted)) = (cx.turns.granted.get(view.name), view.wanted) else { continue };
-        if is_backwards(view, wanted) {
-            continue;
-        }
         if super::system::copied(cx, view, wanted, out) || !holds(Rule::CopyBeforeDrain) {
             super::system::roll(cx, view, wanted, Class::Drain, out);
         }
-    }
-}
-
-fn is_backwards(view: &View<'_>, wanted: &System) -> bool {
-    match (view.node_seen(), &wanted.version) {
-        (Some(node), Some(version)) => version.minor < node.version.minor,
-        _ => false,
     }
 }
 

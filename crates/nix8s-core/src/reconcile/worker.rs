@@ -28,7 +28,8 @@ pub(super) fn plan(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
 fn clean(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
     let name = view.name;
     let Some(probe) = view.probe else { return };
-    let restart = |out: &mut Out<'_, '_>, reason: String| match super::heal::heal(view, cx.now) {
+    // It has been without a node for as long as anybody can tell: there is nothing to wait for.
+    let restart = |out: &mut Out<'_, '_>, reason: String| match super::heal::heal(view, jiff::Timestamp::MIN, cx.now) {
         super::heal::Heal::Restart => {
             out.step(Risk::None, Effect::Restart { machine: name.clone() }, reason);
         }

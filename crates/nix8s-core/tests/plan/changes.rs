@@ -1,0 +1,205 @@
+//! Changes roll out: order, build before drain, gates, rollback, healing.
+
+use insta::assert_snapshot;
+use jiff::SignedDuration;
+use nix8s_core::model::Distribution;
+use nix8s_core::model::Distribution::K3s;
+use nix8s_core::model::Distribution::Kubeadm;
+use nix8s_core::observed::Cordon;
+use nix8s_core::observed::Known;
+use nix8s_core::past::Failures;
+use nix8s_core::plan::EffectKind;
+use nix8s_core::plan::FailureClass;
+use nix8s_core::reconcile;
+
+use crate::world::*;
+
+fn cluster(distribution: Distribution) -> World {
+    let mut world = ready(distribution, &["cp1", "cp2", "cp3", "w1", "w2"]);
+    world.permit.max_affected = Some(5);
+    world
+}
+
+#[test]
+fn x_15_everything_is_built_and_copied_before_anything_is_drained() {
+    let mut world = cluster(K3s);
+    world.new_kernel();
+    assert_snapshot!(world.planned());
+}
+
+#[test]
+fn workers_go_first_one_at_a_time() {
+    let mut world = cluster(K3s);
+    world.new_kernel();
+    world.copy_all();
+    assert_snapshot!(world.planned());
+}
+
+#[test]
+fn x_14_the_first_server_goes_last() {
+    let mut world = cluster(K3s);
+    world.new_kernel();
+    world.copy_all();
+    let order: Vec<String> = world.foreseen().into_iter().filter(|id| id.starts_with("switch")).collect();
+    assert_eq!(order.join(" "), "switch:w2 switch:cp2 switch:cp3 switch:cp1");
+}
+
+#[test]
+fn a_change_of_settings_alone_is_switched_in_place() {
+    let mut world = cluster(K3s);
+    world.each_part(|parts| parts.rest = "rest-2".to_owned());
+    world.evaluate("a");
+    world.copy_all();
+    assert_snapshot!(world.planned());
+}
+
+#[test]
+fn a_new_version_goes_to_control_planes_first() {
+    let mut world = cluster(K3s);
+    world.cluster.version = "v1.35.0".parse().unwrap();
+    world.evaluate("a");
+    world.copy_all();
+    assert_snapshot!(world.planned());
+}
+
+#[test]
+fn kubeadm_upgrades_components_before_the_kubelet_and_applies_once() {
+    let mut world = cluster(Kubeadm);
+    world.cluster.version = "v1.35.0".parse().unwrap();
+    world.evaluate("a");
+    world.copy_all();
+    let components = |w: &World| w.planned().lines().filter(|l| l.starts_with("upgrade")).collect::<Vec<_>>().join("\n");
+    assert_snapshot!(components(&world), @"upgrade-components:cp1 [Interrupts]: the control plane's components come to v1.35.0 before the kubelet  after drain:cp1");
+    let steps = world.plan().steps;
+    assert!(steps.iter().any(|s| matches!(s.effect, nix8s_core::plan::Effect::UpgradeComponents { apply: true, .. })));
+}
+
+#[test]
+fn two_minor_releases_are_two_steps() {
+    let mut world = cluster(K3s);
+    world.cluster.version = "1.36".parse().unwrap();
+    assert_eq!(reconcile::next_version(&world.cluster, &world.seen.api).to_string(), "1.35");
+    world.evaluate("a");
+    world.copy_all();
+    let versions: Vec<String> = world.foreseen().into_iter().filter(|id| id.starts_with("switch:w")).collect();
+    assert_eq!(versions.join(" "), "switch:w1 switch:w2 switch:w1 switch:w2");
+}
+
+#[test]
+fn kubernetes_does_not_go_back() {
+    let mut world = cluster(K3s);
+    world.cluster.version = "1.33".parse().unwrap();
+    world.evaluate("a");
+    world.copy_all();
+    assert_snapshot!(world.planned());
+}
+
+#[test]
+fn c_05_control_planes_wait_while_workers_can_be_updated() {
+    let mut world = cluster(K3s);
+    world.new_kernel();
+    world.copy_all();
+    let steps = world.plan().steps;
+    assert!(steps.iter().all(|s| !s.id.contains("cp")), "{steps:#?}");
+}
+
+#[test]
+fn x_13_a_node_that_fails_its_gates_halts_the_roll_and_goes_back() {
+    let mut world = cluster(K3s);
+    let before = world.probe("w1").running.clone().unwrap();
+    world.new_kernel();
+    world.copy_all();
+    let bad = world.seen.wanted.known().unwrap()[&name("w1")].clone();
+    world.past("w1").bad.insert(bad.path.clone(), "node w1 did not become Ready".to_owned());
+    let probe = world.probe("w1");
+    probe.running = Some(bad);
+    world.node("w1").cordon = Cordon::Ours;
+    assert_snapshot!(world.planned());
+    // Back on the system before, it is asked again and made schedulable; nobody follows.
+    world.probe("w1").running = Some(before);
+    assert_snapshot!(world.planned());
+}
+
+#[test]
+fn a_cordon_of_ours_ends_when_the_configuration_goes_back() {
+    let mut world = cluster(K3s);
+    world.node("w1").cordon = Cordon::Ours;
+    assert_snapshot!(world.planned(), @"uncordon:w1: it is Ready on a good system");
+}
+
+#[test]
+fn a_foreign_cordon_stays() {
+    let mut world = cluster(K3s);
+    world.node("w1").cordon = Cordon::Foreign;
+    assert_eq!(world.planned(), "");
+    world.new_kernel();
+    world.copy_all();
+    let plan = world.plan();
+    assert!(plan.steps.iter().all(|s| s.effect.kind() != EffectKind::Uncordon), "{}", show(&plan));
+}
+
+#[test]
+fn an_update_that_was_cut_off_goes_on_before_others_begin() {
+    let mut world = cluster(K3s);
+    world.new_kernel();
+    world.copy_all();
+    world.node("w2").cordon = Cordon::Ours;
+    let switches: Vec<String> = world.plan().steps.into_iter().map(|s| s.id).filter(|i| i.starts_with("switch")).collect();
+    assert_eq!(switches, ["switch:w2"]);
+}
+
+#[test]
+fn there_is_a_pause_between_two_machines() {
+    let mut world = cluster(K3s);
+    world.new_kernel();
+    world.copy_all();
+    world.seen.past.last_roll_step = Some(now() - SignedDuration::from_secs(4));
+    let plan = world.plan();
+    assert!(plan.steps.is_empty());
+    let pause = plan.waits.iter().find(|w| w.cause == nix8s_core::plan::Cause::Pause).unwrap();
+    assert_eq!(pause.until, Some(now() + SignedDuration::from_secs(6)));
+}
+
+#[test]
+fn a_failure_is_tried_again_later_and_later() {
+    let mut world = cluster(K3s);
+    world.new_kernel();
+    let failures = |count, class| Failures { count, last: now(), class, message: "the disk is full".to_owned() };
+    world.past("w1").failures.insert(EffectKind::Copy, failures(3, FailureClass::Transient));
+    world.past("w2").failures.insert(EffectKind::Copy, failures(1, FailureClass::Permanent));
+    assert_snapshot!(world.planned());
+}
+
+#[test]
+fn a_node_that_is_not_ready_is_restarted_within_a_limit() {
+    let mut world = cluster(K3s);
+    world.node("w1").ready = false;
+    world.past("w1").not_ready_since = Some(now() - SignedDuration::from_mins(1));
+    assert_snapshot!(world.planned(), @"- BackOff: w1 is not Ready: it is given time to recover by itself");
+    world.past("w1").not_ready_since = Some(now() - SignedDuration::from_mins(5));
+    assert_snapshot!(world.planned(), @"restart:w1: its node is not Ready");
+    let last = now() - SignedDuration::from_mins(5);
+    world.past("w1").restarts = Some(nix8s_core::past::Restarts { count: 3, last });
+    assert_snapshot!(world.planned(), @"- NotReady: w1 is not Ready, and restarting it did not help: look at `nix8s logs w1`");
+}
+
+#[test]
+fn a_machine_that_was_added_is_all_that_is_worked_on() {
+    let mut world = ready(K3s, &["cp1", "w1", "w2", "w3"]);
+    let new = blank(K3s, &["cp1", "w1", "w2", "w3", "w4"]);
+    world.cluster.machines = new.cluster.machines.clone();
+    world.seen.machines.insert(name("w4"), new.seen.machines[&name("w4")].clone());
+    world.evaluate("a");
+    let mut touched: Vec<String> = world.plan().steps.into_iter().map(|s| s.id).collect();
+    touched.retain(|id| !id.starts_with("write-membership"));
+    assert_eq!(touched, ["generate-secrets", "install:w4"]);
+}
+
+#[test]
+fn with_the_api_silent_nothing_of_a_member_is_touched() {
+    let mut world = cluster(K3s);
+    world.new_kernel();
+    world.copy_all();
+    world.seen.api = Known::Unknown;
+    assert_snapshot!(world.planned());
+}

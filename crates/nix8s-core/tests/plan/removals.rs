@@ -1,0 +1,93 @@
+//! Members leave.
+
+use insta::assert_snapshot;
+use nix8s_core::model::Distribution::K3s;
+use nix8s_core::model::Role;
+use nix8s_core::observed::Known;
+
+use crate::world::*;
+
+fn without(names: &[&str], gone: &str) -> World {
+    let mut world = ready(K3s, names);
+    world.cluster.machines.remove(&name(gone));
+    world.evaluate("a");
+    let digest = nix8s_core::membership::render(&world.cluster).digest;
+    for n in names.iter().filter(|n| **n != gone) {
+        world.probe(n).membership = Some(digest.clone());
+    }
+    world
+}
+
+#[test]
+fn d_03_a_worker_that_left_the_configuration_is_drained_cleaned_and_deleted() {
+    let world = without(&["cp1", "w1", "w2"], "w2");
+    assert_snapshot!(world.planned());
+}
+
+#[test]
+fn d_04_a_control_plane_leaves_etcd_first_and_only_with_a_majority() {
+    let mut world = without(&["cp1", "cp2", "cp3", "w1"], "cp2");
+    assert_snapshot!(world.planned());
+    world.unhealthy("cp3");
+    assert_snapshot!(world.planned());
+}
+
+#[test]
+fn the_last_copy_of_the_data_is_not_taken_down() {
+    let mut world = ready(K3s, &["cp1", "w1"]);
+    world.past("cp1").delete = true;
+    assert_snapshot!(world.planned());
+}
+
+#[test]
+fn n_02_a_silent_member_waits_for_a_person() {
+    let mut world = without(&["cp1", "w1", "w2"], "w2");
+    world.silence("w2");
+    assert_snapshot!(world.planned());
+    world.past("w2").delete = true;
+    world.past("w2").lost = true;
+    world.node("w2").ready = false;
+    assert_snapshot!(world.planned());
+}
+
+#[test]
+fn a_lost_machine_that_answers_is_not_lost() {
+    let mut world = ready(K3s, &["cp1", "w1"]);
+    world.past("w1").delete = true;
+    world.past("w1").lost = true;
+    assert_snapshot!(world.planned(), @"- NotOurMachine: w1 was said to be lost, but answers: `nix8s node delete w1` without --lost");
+}
+
+#[test]
+fn a_removed_member_stays_away_until_it_is_asked_back() {
+    let mut world = ready(K3s, &["cp1", "w1"]);
+    let Known::Known(api) = &mut world.seen.api else { unreachable!() };
+    api.nodes.remove(&name("w1"));
+    world.past("w1").removed = true;
+    world.past("w1").joined = None;
+    assert_snapshot!(world.planned(), @"- Tombstone: w1 was removed and stays away: `nix8s node undelete w1` lets it come back");
+}
+
+#[test]
+fn a_role_changes_only_when_named() {
+    let mut world = ready(K3s, &["cp1", "cp2", "cp3", "w1"]);
+    world.machine("cp3").role = Role::Worker;
+    world.evaluate("a");
+    let digest = nix8s_core::membership::render(&world.cluster).digest;
+    for n in ["cp1", "cp2", "cp3", "w1"] {
+        world.probe(n).membership = Some(digest.clone());
+    }
+    assert_snapshot!(world.planned(), @"- NeedsPermit: cp3 is a control plane and shall be a worker: it leaves and joins again with `--node cp3`");
+    world.permit.nodes = Some([name("cp3")].into());
+    assert_snapshot!(world.planned());
+}
+
+#[test]
+fn nodes_that_are_not_ours_are_reported_and_left_alone() {
+    let mut world = ready(K3s, &["cp1", "w1"]);
+    let mut other = ready(K3s, &["cp1", "w9"]);
+    let node = other.node("w9").clone();
+    let Known::Known(api) = &mut world.seen.api else { unreachable!() };
+    api.nodes.insert(name("w9"), node);
+    assert_snapshot!(world.planned(), @"- ForeignNode: node w9 is not in the configuration and was not joined by nix8s: it is left alone");
+}
