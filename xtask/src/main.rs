@@ -1,2 +1,28 @@
-//! Checks and chores of the repository.
-fn main() {}
+//! Checks and chores of the repository: `cargo xtask tidy`, `mutate`, `bench`.
+
+mod repository;
+mod tidy;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+Usage: cargo xtask CHORE
+
+  tidy                 what the compiler and clippy do not check: dependencies, files, lists, links, words
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments.as_slice() {
+        ["tidy"] => tidy::run(),
+        ["help" | "--help" | "-h"] => {
+            print!("{USAGE}");
+            ExitCode::SUCCESS
+        }
+        [] | [_, ..] => {
+            eprint!("error: that is not a chore\n\n{USAGE}");
+            ExitCode::from(64)
+        }
+    }
+}
