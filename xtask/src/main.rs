@@ -1,5 +1,6 @@
 //! Checks and chores of the repository: `cargo xtask tidy`, `mutate`, `bench`.
 
+mod bench;
 mod repository;
 mod tidy;
 
@@ -9,6 +10,7 @@ const USAGE: &str = "\
 Usage: cargo xtask CHORE
 
   tidy                 what the compiler and clippy do not check: dependencies, files, lists, links, words
+  bench                time, memory and size of the release binary, beside their limits (make bench)
 ";
 
 fn main() -> ExitCode {
@@ -16,6 +18,15 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
         ["tidy"] => tidy::run(),
+        ["bench"] => bench::run(),
+        // Not for people: how `bench` measures one run.
+        ["measure", command @ ..] => match bench::measure::measure(command) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(why) => {
+                eprintln!("error: could not measure: {why}");
+                ExitCode::FAILURE
+            }
+        },
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             ExitCode::SUCCESS
