@@ -6,6 +6,7 @@ mod examples;
 mod links;
 mod lists;
 mod sources;
+mod tables;
 mod words;
 
 use std::process::ExitCode;
@@ -26,6 +27,7 @@ const CHECKS: &[Check] = &[
     Check { name: "links", run: links::check },
     Check { name: "lists", run: lists::check },
     Check { name: "sources", run: sources::check },
+    Check { name: "tables", run: tables::check },
     Check { name: "words", run: words::check },
 ];
 
