@@ -1,6 +1,7 @@
 //! Checks and chores of the repository: `cargo xtask tidy`, `mutate`, `bench`.
 
 mod bench;
+mod mutate;
 mod repository;
 mod tidy;
 
@@ -10,6 +11,7 @@ const USAGE: &str = "\
 Usage: cargo xtask CHORE
 
   tidy                 what the compiler and clippy do not check: dependencies, files, lists, links, words
+  mutate               take each [P] rule out of the planner and show that the simulated world notices
   bench                time, memory and size of the release binary, beside their limits (make bench)
 ";
 
@@ -18,6 +20,7 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
         ["tidy"] => tidy::run(),
+        ["mutate"] => mutate::run(),
         ["bench"] => bench::run(),
         // Not for people: how `bench` measures one run.
         ["measure", command @ ..] => match bench::measure::measure(command) {
