@@ -1,2 +1,42 @@
-//! Checks and chores of the repository.
-fn main() {}
+//! Checks and chores of the repository: `cargo xtask tidy`, `mutate`, `bench`.
+
+mod bench;
+mod mutate;
+mod repository;
+mod tidy;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+Usage: cargo xtask CHORE
+
+  tidy                 what the compiler and clippy do not check: dependencies, files, lists, links, words
+  mutate               take each [P] rule out of the planner and show that the simulated world notices
+  bench                time, memory and size of the release binary, beside their limits (make bench)
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments.as_slice() {
+        ["tidy"] => tidy::run(),
+        ["mutate"] => mutate::run(),
+        ["bench"] => bench::run(),
+        // Not for people: how `bench` measures one run.
+        ["measure", command @ ..] => match bench::measure::measure(command) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(why) => {
+                eprintln!("error: could not measure: {why}");
+                ExitCode::FAILURE
+            }
+        },
+        ["help" | "--help" | "-h"] => {
+            print!("{USAGE}");
+            ExitCode::SUCCESS
+        }
+        [] | [_, ..] => {
+            eprint!("error: that is not a chore\n\n{USAGE}");
+            ExitCode::from(64)
+        }
+    }
+}

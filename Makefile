@@ -1,0 +1,44 @@
+# What one does with this repository. `make help` lists it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help needs build demo test lint bench mutate
+.NOTPARALLEL:
+
+# rustup puts cargo here and asks for a new shell to find it; make does not need one.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+CARGO ?= cargo
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+needs: ## install what is needed (Debian, as root), or say what is lacking
+	@scripts/needs.sh
+
+build: needs ## build the release binary
+	$(CARGO) build --release --locked --package nix8s
+
+demo: build ## from nothing to a running cluster, an update and a removal, in the simulated world
+	@scripts/demo.sh "$$($(CARGO) metadata --format-version 1 --no-deps --offline | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release/nix8s"
+
+test: needs ## run every test
+	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
+	  set -x; $(CARGO) nextest run --workspace --locked && $(CARGO) test --workspace --locked --doc --quiet; \
+	else \
+	  set -x; $(CARGO) test --workspace --locked; \
+	fi
+
+lint: needs ## formatting, clippy, tidy; shellcheck and cargo-deny where they are installed
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) xtask tidy
+	@if command -v shellcheck >/dev/null; then set -x; shellcheck scripts/*.sh .ci/run; \
+	else echo "SKIPPED shellcheck: it is not installed (Debian: apt-get install shellcheck)"; fi
+	@scripts/deny.sh
+
+bench: build ## measure time, memory and size, beside their limits
+	$(CARGO) xtask bench
+
+mutate: needs ## take each rule out of the planner and show that this is noticed
+	$(CARGO) xtask mutate
