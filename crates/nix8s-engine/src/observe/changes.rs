@@ -19,6 +19,11 @@ pub fn changes(world: &World, seen: &Observed) -> Vec<What> {
     if seen.past.initialized.is_none() && cluster_exists(world, seen) {
         changes.push(What::ClusterFound);
     }
+    match (seen.api.known(), seen.past.api_silent_since) {
+        (None, None) if seen.past.initialized.is_some() => changes.push(What::ApiLost),
+        (Some(_), Some(_)) => changes.push(What::ApiBack),
+        (None, None | Some(_)) | (Some(_), None) => {}
+    }
     let unknown = MachinePast::default();
     for (name, machine) in &seen.machines {
         let past = seen.past.machines.get(name).unwrap_or(&unknown);
