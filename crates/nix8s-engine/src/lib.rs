@@ -1,3 +1,11 @@
 //! Observes, carries out and remembers: the loop around [`nix8s_core`], over five ports to the outside world.
 
+pub mod converge;
+pub mod execute;
+pub mod journal;
+pub mod observe;
 pub mod port;
+pub mod progress;
+pub mod state;
+pub mod stop;
+pub mod world;

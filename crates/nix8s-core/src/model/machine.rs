@@ -13,7 +13,7 @@ use super::MachineName;
 use super::MemberName;
 
 /// A resolved member.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Machine {
     /// Hostname, node name, flake attribute.
     pub name: MachineName,
@@ -104,7 +104,7 @@ impl Provisioner {
 }
 
 /// `ssh`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ssh {
     /// Address or name; the member's ip unless given. `None`: not known yet (`ip: auto`).
     pub host: Option<String>,
@@ -126,7 +126,7 @@ pub struct NodeMeta {
 }
 
 /// Disks of a machine by purpose, as device paths.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Disks {
     /// The system's.
     pub main: Option<String>,

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use nix8s_core::model::MachineName;
 use nix8s_core::observed::ApiSeen;
+use nix8s_core::observed::NodeSeen;
 use nix8s_core::plan::MetadataPatch;
 
 /// A cluster's API server. Every call is one request or a few; none retries by itself.
@@ -10,6 +11,11 @@ use nix8s_core::plan::MetadataPatch;
 pub trait Kube: Send + Sync {
     /// Nodes and platforms.
     async fn look(&self) -> Result<ApiSeen, KubeError>;
+
+    /// One Node object: what steps ask while they wait, so that the work of a roll does not grow with the cluster.
+    async fn node(&self, node: &MachineName) -> Result<Option<NodeSeen>, KubeError> {
+        Ok(self.look().await?.nodes.remove(node))
+    }
 
     /// Marks a node unschedulable with [`nix8s_core::observed::CORDON_ANNOTATION`] set to `owner`. A node that
     /// somebody else cordoned is left as it is, and so is its annotation.

@@ -16,6 +16,7 @@ pub use kube::Kube;
 pub use kube::KubeError;
 pub use kube::Pod;
 pub use rng::Rng;
+pub use store::Place;
 pub use store::Store;
 
 /// The outside world of one cluster.

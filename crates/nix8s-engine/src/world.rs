@@ -1,0 +1,73 @@
+//! One cluster and the ports to it: what observing and carrying out share.
+
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use futures_util::future::Either;
+use futures_util::future::select;
+use nix8s_core::membership::Membership;
+use nix8s_core::model::Cluster;
+use nix8s_core::model::Machine;
+use nix8s_core::model::MachineName;
+use nix8s_core::permit::Permit;
+use nix8s_core::tool::Command;
+use nix8s_core::tool::Output;
+
+use crate::port::ExecError;
+use crate::port::Ports;
+
+/// One cluster and the ports to it.
+pub struct World {
+    /// What is wanted.
+    pub cluster: Arc<Cluster>,
+    /// The outside world.
+    pub ports: Ports,
+    /// Where systems are evaluated: a flake reference.
+    pub flake: String,
+    /// The user's leave.
+    pub permit: Permit,
+    /// Which run of nix8s.
+    pub run: String,
+    /// Machines that have left the configuration, as they were last configured: how to reach them.
+    pub former: BTreeMap<MachineName, Arc<Machine>>,
+    membership: OnceLock<Membership>,
+}
+
+impl World {
+    /// A cluster and the ports to it.
+    pub fn new(cluster: Arc<Cluster>, ports: Ports, flake: String, permit: Permit) -> Self {
+        let run = format!("{:016x}", ports.rng.next());
+        Self { cluster, ports, flake, permit, run, former: BTreeMap::new(), membership: OnceLock::new() }
+    }
+
+    /// A machine, as it is configured or, if it has left the configuration, as it was.
+    pub fn machine(&self, name: &MachineName) -> Option<&Arc<Machine>> {
+        self.cluster.machines.get(name).or_else(|| self.former.get(name))
+    }
+
+    /// The cluster's membership data, rendered once: it is the same for every machine.
+    pub fn membership(&self) -> &Membership {
+        self.membership.get_or_init(|| nix8s_core::membership::render(&self.cluster))
+    }
+
+    /// Runs one command within its timeout. Cancel-safe as far as [`crate::port::Exec::run`] is.
+    ///
+    /// # Errors
+    /// When nobody knows whether or how it ran; [`ExecError::TimedOut`] when it did not end in time.
+    pub async fn exec(&self, command: &Command) -> Result<Output, ExecError> {
+        let run = pin!(self.ports.exec.run(command));
+        let late = pin!(self.ports.clock.sleep(command.timeout));
+        match select(run, late).await {
+            Either::Left((result, _)) => result,
+            Either::Right(((), _)) => Err(ExecError::TimedOut),
+        }
+    }
+
+    /// Waits.
+    pub async fn sleep(&self, duration: Duration) {
+        self.ports.clock.sleep(duration).await;
+    }
+}
