@@ -14,7 +14,9 @@ use nix8s_core::plan::Cause;
 use nix8s_core::plan::Ends;
 use nix8s_core::plan::Plan;
 use nix8s_core::plan::Step;
+use nix8s_core::plan::Violation;
 use nix8s_core::plan::Wait;
+use nix8s_core::plan::check;
 use nix8s_core::reconcile;
 
 use crate::execute::execute;
@@ -56,7 +58,7 @@ pub enum Ending {
     /// The plan broke a rule: a bug in nix8s. Nothing of it was carried out.
     Bug {
         /// Which rules, and how.
-        violations: Vec<String>,
+        violations: Vec<Violation>,
     },
 }
 
@@ -207,7 +209,7 @@ impl<'a> Run<'a> {
         self.report.cycles += 1;
         let cycle = self.report.cycles;
         hear.hear(&Progress::CycleBegan { cycle, plan: plan.clone() });
-        let violations = check(world, &seen, &plan);
+        let violations = check(&world.cluster, &seen, &plan, &world.permit);
         if !violations.is_empty() {
             return Ok(Some(Ending::Bug { violations }));
         }
@@ -346,10 +348,4 @@ fn next_look(waits: &[Wait], now: Timestamp, interval: Duration) -> Timestamp {
         None => now + interval,
     };
     at.max(now + PAUSE_MIN)
-}
-
-/// Every rule that the plan breaks; nothing of such a plan is carried out.
-fn check(world: &World, seen: &Observed, plan: &Plan) -> Vec<String> {
-    let _ = (world, seen, plan);
-    Vec::new()
 }

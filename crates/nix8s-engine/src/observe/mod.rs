@@ -66,14 +66,15 @@ pub async fn look(world: &World, past: &Past) -> (Observed, Vec<String>) {
     (seen, warnings)
 }
 
-/// Every machine that is worth a look: configured and not `skip`ped, or once provisioned or joined and not
-/// forgotten.
+/// Every machine that is worth a look: configured and not `skip`ped, or once provisioned or joined and
+/// not forgotten.
 pub fn looked_at<'a>(world: &'a World, past: &'a Past) -> BTreeSet<&'a MachineName> {
     let machines = &world.cluster.machines;
     let known = past.machines.iter().filter(|(name, past)| {
         !machines.contains_key(*name) && (past.provisioned.is_some() || past.joined.is_some() || past.delete)
     });
-    let configured = machines.values().filter(|m| !m.skip).map(|m| &m.name);
+    let leaves = |name| past.machines.get(name).is_some_and(|past| past.delete);
+    let configured = machines.values().map(|m| &m.name).filter(|name| !machines[*name].skip || leaves(name));
     configured.chain(known.map(|(name, _)| name)).collect()
 }
 
