@@ -1,0 +1,1 @@
+//! Whether what nix8s says at the end is true.

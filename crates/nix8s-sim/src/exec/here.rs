@@ -1,0 +1,154 @@
+//! Commands on the computer that runs nix8s: nix, secrets, the kubeconfig.
+
+use std::collections::BTreeSet;
+
+use nix8s_core::model::MachineName;
+use nix8s_core::model::StorePath;
+use nix8s_core::model::Version;
+use nix8s_core::observed::Secret;
+use nix8s_core::tool::Command;
+use nix8s_core::tool::Output;
+use nix8s_engine::port::ExecError;
+
+use super::SimExec;
+use super::complained;
+use super::reach;
+use super::said;
+use super::unknown;
+use super::words;
+use crate::world::World;
+use crate::world::metal::Running;
+
+/// What nix says when a disk is full.
+const FULL: &str = "error: writing to file: No space left on device";
+
+impl SimExec {
+    pub(super) async fn here(&self, command: &Command) -> Result<Output, ExecError> {
+        Ok(match words(command).as_slice() {
+            ["nix", "eval", "--json", attribute] => self.evaluate(attribute).await,
+            ["nix", "build", "--no-link", "--print-out-paths", attribute] => self.build(attribute).await,
+            ["nix", "copy", "--substitute-on-destination", "--to", store, path] => self.copy(store, path).await,
+            ["nixos-anywhere", rest @ ..] => self.install(rest, command).await,
+            ["nix8s", "-o", "json", "secrets", "check", _] => {
+                self.take("secrets", (0, 1)).await;
+                self.shared.with(|w| {
+                    w.check.observed = w.now;
+                    said(serde_json::to_string(&w.common.secrets).expect("names"))
+                })
+            }
+            ["nix8s", "secrets", "generate", _] => {
+                self.take("secrets", (1, 3)).await;
+                match serde_json::from_str::<BTreeSet<Secret>>(command.stdin.as_deref().unwrap_or_default()) {
+                    Ok(missing) => self.shared.with(|w| {
+                        w.common_mut().secrets.extend(missing);
+                        said("")
+                    }),
+                    Err(e) => complained(64, format!("error: not a list of secrets: {e}")),
+                }
+            }
+            ["nix8s", "-o", "json", "kubeconfig", _, "--check"] => {
+                self.take("kubeconfig", (0, 2)).await;
+                self.kubeconfig()
+            }
+            _ => unknown(command),
+        })
+    }
+
+    /// `FLAKE#nix8sSystems.CLUSTER."VERSION"`.
+    async fn evaluate(&self, attribute: &str) -> Output {
+        self.take("evaluate", (5, 20)).await;
+        let Some(version) = version_in(attribute) else {
+            return complained(1, format!("error: {attribute} is not an attribute of this flake"));
+        };
+        match self.shared.with(|w| w.nix_eval(&version)) {
+            Ok(text) => said(&*text),
+            Err(error) => complained(1, error),
+        }
+    }
+
+    /// `FLAKE#nix8sBuilds.CLUSTER."VERSION".MACHINE`.
+    async fn build(&self, attribute: &str) -> Output {
+        let kind = self.shared.with(|w| system_in(w, attribute));
+        let Some(kind) = kind else {
+            return complained(1, format!("error: {attribute} is not an attribute of this flake"));
+        };
+        let alike = self.shared.with(|w| {
+            let parts = &kind.system.parts;
+            w.common.built.iter().filter_map(|p| w.systems.get(p)).any(|k| {
+                k.system.parts.kernel == parts.kernel && k.system.parts.kubernetes == parts.kubernetes
+            })
+        });
+        // Systems of one fleet share almost everything: only the first one takes long.
+        self.take("build", if alike { (2, 8) } else { (30, 90) }).await;
+        self.shared.with(|w| {
+            if w.now < w.common.here_full {
+                return complained(1, FULL);
+            }
+            let path = kind.system.path.clone();
+            w.know_system(kind);
+            w.common_mut().built.insert(path.clone());
+            said(format!("{path}\n"))
+        })
+    }
+
+    async fn copy(&self, store: &str, path: &str) -> Output {
+        let address = store.rsplit('@').next().unwrap_or_default().to_owned();
+        let path = StorePath::new(path);
+        let before = self.shared.with(|w| {
+            if w.common.built.contains(&path) { reach(w, Some(&address)).map(Some) } else { Ok(None) }
+        });
+        let to = match before {
+            Ok(Some(to)) => to,
+            Ok(None) => return complained(1, format!("error: path '{path}' is not valid")),
+            Err(e) => return complained(1, format!("error: failed to start SSH connection to '{address}': {e}")),
+        };
+        let copied = self
+            .effect(&to, (10, 30), |w, name| {
+                let now = w.now;
+                let Some(metal) = w.metal_mut(name) else { return complained(1, "error: no such machine") };
+                if metal.os != Running::NixOs {
+                    return complained(1, "error: nix-daemon: command not found");
+                }
+                if now < metal.full {
+                    return complained(1, FULL);
+                }
+                metal.store.entry(path).or_insert(now);
+                said("")
+            })
+            .await;
+        copied.unwrap_or_else(|_| complained(1, format!("error: unexpected end-of-file; SSH connection to '{address}' died")))
+    }
+
+    /// Compares the kept kubeconfig with the cluster that there is.
+    fn kubeconfig(&self) -> Output {
+        let kept = self.shared.kept_kubeconfig();
+        self.shared.with(|w| {
+            let Some(kept) = kept else { return said("\"missing\"") };
+            let Some(etcd) = &w.common.etcd else { return said("\"stale\"") };
+            let fits = kept.contains(&certificate(etcd.id)) && !kept.contains("127.0.0.1");
+            if !fits {
+                said("\"stale\"")
+            } else if w.api_answers() {
+                said("\"works\"")
+            } else {
+                complained(1, "error: the API server does not answer")
+            }
+        })
+    }
+}
+
+/// The line of a kubeconfig that tells one cluster from another.
+pub(super) fn certificate(etcd: u64) -> String {
+    format!("certificate-authority-data: c2ltdWxhdGVk{etcd:08}")
+}
+
+/// The version between quotes in an attribute.
+fn version_in(attribute: &str) -> Option<Version> {
+    attribute.split('"').nth(1)?.parse().ok()
+}
+
+/// The system that an attribute with a version and a machine stands for.
+pub(super) fn system_in(world: &World, attribute: &str) -> Option<crate::world::system::Kind> {
+    let machine: MachineName = attribute.rsplit('.').next()?.parse().ok()?;
+    world.system_of(&machine, &version_in(attribute)?)
+}

@@ -1,0 +1,135 @@
+//! nixos-anywhere: into an installer, erase, install, restart; a machine that is lost on the way stays as it was then.
+
+use nix8s_core::model::MachineName;
+use nix8s_core::observed::Mark;
+use nix8s_core::tool::Command;
+use nix8s_core::tool::FILES;
+use nix8s_core::tool::Output;
+use nix8s_core::tool::nixos_anywhere::IDENTITY_FILE;
+
+use super::Connection;
+use super::SimExec;
+use super::complained;
+use super::here::system_in;
+use super::reach;
+use super::said;
+use crate::fault::CallFault;
+use crate::world::World;
+use crate::world::metal::Content;
+use crate::world::metal::Installed;
+use crate::world::metal::KubeState;
+use crate::world::metal::Running;
+use crate::world::system::Kind;
+
+impl SimExec {
+    pub(super) async fn install(&self, arguments: &[&str], command: &Command) -> Output {
+        let [first @ .., "--extra-files", FILES, "--phases", "kexec,disko,install,reboot"] = arguments else {
+            return super::unknown(command);
+        };
+        let ["--flake", flake, "--target-host", target, ..] = first else {
+            return super::unknown(command);
+        };
+        let mark = command.files.get(IDENTITY_FILE.trim_start_matches('/'));
+        let mark: Option<Mark> = mark.and_then(|text| serde_json::from_str(text).ok());
+        let address = target.rsplit('@').next().unwrap_or_default();
+        let found = self.shared.with(|w| (system_in(w, flake), reach(w, Some(address)), w.now < w.common.here_full));
+        let (Some(kind), Some(mark)) = (found.0, mark) else {
+            return complained(1, format!("error: {flake} is not an attribute of this flake"));
+        };
+        if found.2 {
+            return complained(1, "error: writing to file: No space left on device");
+        }
+        match found.1 {
+            Err(e) => complained(1, format!("ssh: connect to host {address}: {e}")),
+            Ok(to) => self.install_on(to, kind, mark).await.unwrap_or_else(|e| complained(1, e)),
+        }
+    }
+
+    async fn install_on(&self, to: Connection, kind: Kind, mark: Mark) -> Result<Output, String> {
+        self.take("kexec", (30, 60)).await;
+        let name = &to.name;
+        let to = self.shared.with(|w| {
+            still(w, &to)?;
+            into_installer(w, &to.name).ok_or_else(lost)
+        })?;
+        self.take("disko", (15, 30)).await;
+        self.shared.with(|w| {
+            still(w, &to)?;
+            erase(w, name, &mark.installation);
+            Ok::<(), String>(())
+        })?;
+        let broken = self.shared.fault(&format!("{name}: half an installation"));
+        self.take("install", (120, 240)).await;
+        if broken == Some(CallFault::Fails) {
+            return Err("error: cannot download: curl: (28) Operation timed out".to_owned());
+        }
+        self.shared.with(|w| {
+            still(w, &to)?;
+            put(w, name, &kind, &mark);
+            Ok::<(), String>(())
+        })?;
+        self.take("umount", (3, 10)).await;
+        self.shared.with(|w| {
+            still(w, &to)?;
+            w.reboot(name);
+            Ok::<(), String>(())
+        })?;
+        Ok(said("### Done! ###\n"))
+    }
+}
+
+fn lost() -> String {
+    "client_loop: send disconnect: Broken pipe".to_owned()
+}
+
+/// Whether the connection still stands.
+fn still(world: &World, to: &Connection) -> Result<(), String> {
+    let metal = world.metal.get(&to.name).ok_or_else(lost)?;
+    if metal.boots == to.boots && metal.answers(world.now) { Ok(()) } else { Err(lost()) }
+}
+
+/// kexec: whatever ran is gone, the disks are untouched.
+fn into_installer(world: &mut World, name: &MachineName) -> Option<Connection> {
+    if world.metal.get(name)?.os == Running::NixOs && world.metal.get(name)?.kube.active {
+        world.check_control_plane_down(name, "an installation");
+    }
+    let metal = world.metal_mut(name)?;
+    metal.os = Running::Installer;
+    metal.boots += 1;
+    metal.kube.active = false;
+    metal.kube.start += 1;
+    let boots = metal.boots;
+    world.refresh(name);
+    Some(Connection { name: name.clone(), boots })
+}
+
+/// disko: the system's and etcd's disks.
+fn erase(world: &mut World, name: &MachineName, installation: &str) {
+    let disks = world.fleet.machines.get(name).map(|m| m.disks.clone()).unwrap_or_default();
+    let mut paths: Vec<String> = disks.main.iter().chain(&disks.etcd).chain(&disks.custom).cloned().collect();
+    paths.sort();
+    paths.dedup();
+    world.check_erase(name, &paths);
+    let Some(metal) = world.metal_mut(name) else { return };
+    for path in &paths {
+        if let Some(disk) = metal.disk_mut(path) {
+            disk.content = Content::Ours(installation.to_owned());
+        }
+    }
+    metal.installed = None;
+    metal.lived = false;
+    metal.store.clear();
+    metal.kube = KubeState { start: metal.kube.start + 1, ..KubeState::default() };
+    metal.membership = None;
+    metal.switch = None;
+    metal.failed.clear();
+}
+
+fn put(world: &mut World, name: &MachineName, kind: &Kind, mark: &Mark) {
+    let now = world.now;
+    let path = kind.system.path.clone();
+    world.know_system(kind.clone());
+    let Some(metal) = world.metal_mut(name) else { return };
+    metal.store.insert(path.clone(), now);
+    metal.installed = Some(Installed { running: path.clone(), default: path, mark: Some(mark.clone()) });
+}

@@ -1,0 +1,142 @@
+//! Interprets exactly the commands that `nix8s_core::tool` makes: an unknown one is a loud error.
+
+mod here;
+mod install;
+mod kubeadm;
+mod on_node;
+mod switch;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use nix8s_core::model::MachineName;
+use nix8s_core::tool::Command;
+use nix8s_core::tool::Host;
+use nix8s_core::tool::Output;
+use nix8s_engine::port::Exec;
+use nix8s_engine::port::ExecError;
+
+use crate::fault::CallFault;
+use crate::shared::Shared;
+use crate::world::Ms;
+use crate::world::SECOND;
+use crate::world::World;
+use crate::world::metal::Running;
+
+/// The simulated `Exec`.
+pub struct SimExec {
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// A connection to a machine: it breaks when the machine restarts.
+struct Connection {
+    name: MachineName,
+    boots: u32,
+}
+
+fn said(stdout: impl Into<String>) -> Output {
+    Output { status: 0, stdout: stdout.into(), stderr: String::new() }
+}
+
+fn complained(status: i32, stderr: impl Into<String>) -> Output {
+    Output { status, stdout: String::new(), stderr: stderr.into() }
+}
+
+#[async_trait]
+impl Exec for SimExec {
+    async fn run(&self, command: &Command) -> Result<Output, ExecError> {
+        let stream = stream(command);
+        let text = stream.clone();
+        self.shared.with(|w| {
+            let at = w.now;
+            w.check.called(format!("{at} {text} {}", command.argv.get(3..).unwrap_or_default().join(" ")));
+        });
+        self.shared.moment().await;
+        let fault = self.shared.fault(&stream);
+        match fault {
+            Some(CallFault::Fails) => {
+                self.shared.pass(3 * SECOND).await;
+                return Ok(complained(1, "error: a fault of the simulated world"));
+            }
+            Some(CallFault::Hangs) => std::future::pending().await,
+            Some(CallFault::LostBefore) => {
+                self.shared.pass(5 * SECOND).await;
+                return Err(ExecError::Lost);
+            }
+            Some(CallFault::Slow) => self.shared.pass(15 * SECOND).await,
+            Some(CallFault::LostAfter) | None => {}
+        }
+        let result = match &command.on {
+            Host::Here => self.here(command).await,
+            Host::Machine { address, .. } => self.on_machine(address.as_deref(), command).await,
+        };
+        self.shared.moment().await;
+        if fault == Some(CallFault::LostAfter) { Err(ExecError::Lost) } else { result }
+    }
+}
+
+/// Names the stream of faults that a command belongs to: the machine and the first words.
+fn stream(command: &Command) -> String {
+    let on = match &command.on {
+        Host::Here => "here",
+        Host::Machine { name, .. } => name.as_str(),
+    };
+    let words: Vec<&str> = command.argv.iter().take(3).map(String::as_str).collect();
+    format!("{on}: {}", words.join(" "))
+}
+
+/// Whoever answers at an address, or why nobody does.
+fn reach(world: &World, address: Option<&str>) -> Result<Connection, ExecError> {
+    let address = address.ok_or(ExecError::NoAddress)?;
+    let Some(metal) = world.at_address(address).and_then(|name| world.metal.get(name)) else {
+        return Err(ExecError::TimedOut);
+    };
+    if !metal.power || world.now < metal.operator_cut || metal.os == Running::Nothing {
+        return Err(ExecError::TimedOut);
+    }
+    if world.now < metal.up_at {
+        return Err(ExecError::Refused);
+    }
+    if !metal.key_known {
+        return Err(ExecError::WrongKey { fingerprint: format!("SHA256:{}", metal.uuid) });
+    }
+    Ok(Connection { name: metal.name.clone(), boots: metal.boots })
+}
+
+impl SimExec {
+    /// Lets a command take its time on a machine, then carries it out there. If the machine restarted meanwhile it
+    /// did nothing; if only the network went, it is done and the answer is lost.
+    async fn effect(
+        &self,
+        to: &Connection,
+        takes: (u64, u64),
+        f: impl FnOnce(&mut World, &MachineName) -> Output,
+    ) -> Result<Output, ExecError> {
+        self.take(to.name.as_str(), takes).await;
+        self.shared.with(|w| {
+            let metal = w.metal.get(&to.name).ok_or(ExecError::Lost)?;
+            if metal.boots != to.boots || !metal.is_up(w.now) {
+                return Err(ExecError::Lost);
+            }
+            let cut = w.now < metal.operator_cut;
+            let output = f(w, &to.name);
+            if cut { Err(ExecError::Lost) } else { Ok(output) }
+        })
+    }
+
+    /// Lets so many seconds pass.
+    async fn take(&self, purpose: &str, (low, high): (u64, u64)) {
+        let ms: Ms = self.shared.with(|w| w.seconds(purpose, low, high));
+        self.shared.pass(ms).await;
+    }
+}
+
+/// An argv that no tool file makes: a mistake in nix8s, not in the world.
+fn unknown(command: &Command) -> Output {
+    complained(127, format!("the simulated world does not know this command: {:?}", command.argv))
+}
+
+/// The arguments as `&str`, to be matched.
+fn words(command: &Command) -> Vec<&str> {
+    command.argv.iter().map(String::as_str).collect()
+}

@@ -1,0 +1,176 @@
+//! Keeps the world in a file: one line of JSON for every moment at which records changed, compacted when opened. What
+//! the operating system has taken survives the death of the process at any instant.
+
+use std::fs::File;
+use std::fs::OpenOptions;
+use std::io;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use nix8s_core::model::Cluster;
+use nix8s_core::model::MachineName;
+use nix8s_core::model::StorePath;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::world::Common;
+use crate::world::Key;
+use crate::world::Ms;
+use crate::world::World;
+use crate::world::due::Due;
+use crate::world::metal::Metal;
+use crate::world::node::Node;
+use crate::world::pod::WorldPod;
+use crate::world::system::Kind;
+
+/// The file's name in the state directory.
+pub const FILE: &str = "world.jsonl";
+
+/// An open journal.
+#[derive(Debug)]
+pub struct Journal {
+    file: File,
+    written: Ms,
+}
+
+/// One line.
+#[derive(Debug, Serialize, Deserialize)]
+struct Line {
+    /// The world's time.
+    t: Ms,
+    /// Records as they are now; no value: it is gone.
+    r: Vec<Record>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+enum Record {
+    Seed(u64),
+    Common(Box<Common>),
+    Metal(MachineName, Option<Box<Metal>>),
+    Node(MachineName, Option<Box<Node>>),
+    Pod(String, Option<Box<WorldPod>>),
+    System(StorePath, Option<Box<Kind>>),
+    Due(Ms, u64, Option<Box<Due>>),
+}
+
+/// How much time may pass without a line: a restart loses no more than this of the clock.
+const TIME_LINE: Ms = 5_000;
+
+impl Journal {
+    /// Reads a world if the directory has one; a torn last line is dropped.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is damaged before its last line.
+    pub fn read(dir: &Path, fleet: &Arc<Cluster>) -> io::Result<Option<World>> {
+        let text = match std::fs::read(dir.join(FILE)) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(e),
+        };
+        let mut world = World::new(Arc::clone(fleet), 0, 0);
+        let mut any = false;
+        for line in text.split_inclusive(|b| *b == b'\n') {
+            if line.last() != Some(&b'\n') {
+                break;
+            }
+            let line: Line = serde_json::from_slice(line).map_err(io::Error::from)?;
+            any = true;
+            world.now = line.t;
+            for record in line.r {
+                take_in(&mut world, record);
+            }
+        }
+        world.take_changed();
+        Ok(any.then_some(world))
+    }
+
+    /// Writes a whole world anew and stays open for what changes.
+    ///
+    /// # Errors
+    /// When the directory cannot be written.
+    pub fn create(dir: &Path, world: &World) -> io::Result<Self> {
+        std::fs::create_dir_all(dir)?;
+        let (path, temporary) = (dir.join(FILE), dir.join(format!("{FILE}.new")));
+        let mut file = File::create(&temporary)?;
+        file.write_all(&encode(world.now, everything(world)))?;
+        file.sync_all()?;
+        std::fs::rename(&temporary, &path)?;
+        Ok(Self { file: OpenOptions::new().append(true).open(&path)?, written: world.now })
+    }
+
+    /// Writes down what changed, in one piece.
+    pub(crate) fn write(&mut self, world: &mut World) {
+        if !world.has_changed() && world.now < self.written + TIME_LINE {
+            return;
+        }
+        let keys = world.take_changed();
+        let records = keys.into_iter().map(|key| record(world, key)).collect();
+        self.written = world.now;
+        let written = self.file.write_all(&encode(world.now, records));
+        written.expect("the simulated world's journal can be written, or the simulation is worthless");
+    }
+}
+
+fn encode(t: Ms, r: Vec<Record>) -> Vec<u8> {
+    let mut line = serde_json::to_vec(&Line { t, r }).expect("records are plain data");
+    line.push(b'\n');
+    line
+}
+
+fn record(world: &World, key: Key) -> Record {
+    match key {
+        Key::Common => Record::Common(Box::new(world.common.clone())),
+        Key::Metal(name) => {
+            let value = world.metal.get(&name).cloned().map(Box::new);
+            Record::Metal(name, value)
+        }
+        Key::Node(name) => {
+            let value = world.nodes.get(&name).cloned().map(Box::new);
+            Record::Node(name, value)
+        }
+        Key::Pod(name) => {
+            let value = world.pods.get(&name).cloned().map(Box::new);
+            Record::Pod(name, value)
+        }
+        Key::System(path) => {
+            let value = world.systems.get(&path).cloned().map(Box::new);
+            Record::System(path, value)
+        }
+        Key::Due(at) => Record::Due(at.0, at.1, world.dues.get(&at).cloned().map(Box::new)),
+    }
+}
+
+fn everything(world: &World) -> Vec<Record> {
+    let keys = std::iter::once(Key::Common)
+        .chain(world.metal.keys().cloned().map(Key::Metal))
+        .chain(world.nodes.keys().cloned().map(Key::Node))
+        .chain(world.pods.keys().cloned().map(Key::Pod))
+        .chain(world.systems.keys().cloned().map(Key::System))
+        .chain(world.dues.keys().copied().map(Key::Due));
+    std::iter::once(Record::Seed(world.seed)).chain(keys.map(|key| record(world, key))).collect()
+}
+
+fn take_in(world: &mut World, record: Record) {
+    match record {
+        Record::Seed(seed) => world.seed = seed,
+        Record::Common(common) => world.common = *common,
+        Record::Metal(_, Some(metal)) => world.add_metal(*metal),
+        Record::Metal(name, None) => world.remove_metal(&name),
+        Record::Node(name, Some(node)) => world.add_node(&name, *node),
+        Record::Node(name, None) => world.remove_node(&name),
+        Record::Pod(_, Some(pod)) => world.add_pod(*pod),
+        Record::Pod(name, None) => world.remove_pod(&name),
+        Record::System(path, value) => {
+            if let Some(kind) = value {
+                world.systems.insert(path, *kind);
+            }
+        }
+        Record::Due(at, id, Some(due)) => {
+            world.dues.insert((at, id), *due);
+        }
+        Record::Due(at, id, None) => {
+            world.dues.remove(&(at, id));
+        }
+    }
+}
