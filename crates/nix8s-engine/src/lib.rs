@@ -8,4 +8,5 @@ pub mod port;
 pub mod progress;
 pub mod state;
 pub mod stop;
+mod summary;
 pub mod world;
