@@ -298,7 +298,11 @@ impl<'a> View<'a> {
     /// Whether it is a member under another role than the configured one.
     pub fn changes_role(&self) -> bool {
         match (self.machine, self.node_seen()) {
-            (Some(machine), Some(node)) => (machine.role == Role::ControlPlane) != node.control_plane,
+            (Some(machine), Some(node)) => match machine.role {
+                Role::ControlPlane => !node.control_plane,
+                Role::Worker => node.control_plane,
+                Role::None => true,
+            },
             _ => false,
         }
     }

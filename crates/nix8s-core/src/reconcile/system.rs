@@ -53,16 +53,17 @@ fn before_joining(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
 /// A machine outside Kubernetes.
 fn outside(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
     let Some(wanted) = view.wanted else { return };
-    if !cx.is_named(view.name) {
+    if !cx.is_named(view.name) || view.changes_role() {
         return;
     }
     if view.class == Class::Same {
         return settle(cx, view, out);
     }
+    let there = copied(cx, view, wanted, out);
     if !cx.turns.granted.contains_key(view.name) {
         return refused(cx, view, out);
     }
-    if copied(cx, view, wanted, out) {
+    if there {
         let reason = changes(view, wanted);
         let gates = Effect::CheckGates { machine: view.name.clone(), system: wanted.path.clone() };
         let links =

@@ -76,6 +76,7 @@ pub fn turns<'a>(cx: &Cx<'a>) -> Turns<'a> {
         let refusal = leave_of_the_user(cx, c)
             .or_else(|| system_refusal(c, halted.as_deref()))
             .or_else(|| order.refusal(cx, c))
+            .or_else(|| unproven(cx, c))
             .or_else(|| not_ready_for_it(cx, c))
             .or_else(|| foreseen_later(cx, c, order.rank(cx, c), &mut foreseen))
             .or_else(|| pause(cx, c))
@@ -267,6 +268,26 @@ fn system_refusal(c: &Candidate<'_, '_>, halted: Option<&str>) -> Option<Refusal
         Some(text) if !c.begun => Some((Cause::Halted, text.to_owned(), None)),
         _ => None,
     }
+}
+
+/// A machine that runs its new system and has not passed its gates yet holds up those that would follow: as many as
+/// may be down at once among workers, one among control planes.
+fn unproven(cx: &Cx<'_>, c: &Candidate<'_, '_>) -> Option<Refusal> {
+    if c.begun || c.kind == Kind::Leave || cx.foresee || !holds(Rule::RollHalts) {
+        return None;
+    }
+    let waits_for_gates = |v: &&View<'_>| {
+        let proven = v.past.good.as_ref() == v.running().map(|s| &s.path);
+        let ill = v.is_our_cordon() || v.node_seen().is_some_and(|n| !n.ready);
+        v.class == Class::Same && ill && !proven && v.machine.is_some_and(|m| !m.skip)
+    };
+    let waiting: Vec<&View<'_>> = cx.views.values().filter(waits_for_gates).collect();
+    let control_plane = waiting.iter().find(|v| v.role_now() == Some(Role::ControlPlane));
+    let parallel = cx.cluster.upgrade.strategy == Strategy::Parallel;
+    let too_many = !parallel && waiting.len() as u32 >= cx.cluster.upgrade.max_unavailable;
+    let who = control_plane.or(waiting.first().filter(|_| too_many))?;
+    let text = format!("{} waits until {} has passed its gates", c.view.name, who.name);
+    Some((Cause::Earlier, text, None))
 }
 
 /// A pause between one machine and the next, so that a fault has time to show.

@@ -34,6 +34,7 @@ pub(super) fn plan(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
     if let Some(text) = backwards(cx) {
         out.wait(None, Cause::VersionSkew, text);
     }
+    say_what_follows(cx, out);
     for view in cx.views.values() {
         let (Some(Kind::Version), Some(wanted)) = (cx.turns.granted.get(view.name), view.wanted) else {
             continue;
@@ -41,6 +42,20 @@ pub(super) fn plan(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
         if super::system::copied(cx, view, wanted, out) || !holds(Rule::CopyBeforeDrain) {
             super::system::roll(cx, view, wanted, Class::Drain, out);
         }
+    }
+}
+
+/// Machines that have made one step of several and wait for the others.
+fn say_what_follows(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
+    let (step, end) = (&cx.seen.wanted_version, &cx.cluster.version);
+    if step == end {
+        return;
+    }
+    for view in cx.views.values().filter(|v| v.class == Class::Same && v.machine.is_some()) {
+        let Some(node) = view.node_seen().filter(|n| !end.is_met_by(&n.version)) else { continue };
+        let (name, running) = (view.name, &node.version);
+        let text = format!("{name} runs {running} on the way to {end}: it goes on when every machine has reached {step}");
+        out.wait(Some(name), Cause::Earlier, text);
     }
 }
 

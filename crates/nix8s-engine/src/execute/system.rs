@@ -27,8 +27,9 @@ use super::failure::run;
 use crate::port::ExecError;
 use crate::world::World;
 
-/// How long a machine may take to come back after a switch: servers with much memory and many disks boot slowly.
-const COMES_BACK: Duration = Duration::from_secs(600);
+/// How long a machine may take to come back after a switch: it boots, waits ten minutes for its confirmation in vain,
+/// goes back, and boots again; servers with much memory and many disks take minutes for each.
+const COMES_BACK: Duration = Duration::from_secs(1800);
 
 /// Builds a system here; what comes out must be what was planned.
 pub async fn build(world: &World, name: &MachineName, system: &StorePath, version: &Version) -> Done {
@@ -88,7 +89,7 @@ async fn confirm(world: &World, machine: &Machine, system: &StorePath, nonce: u6
                 if world.ports.clock.now() >= deadline {
                     let failure = no_answer(doing, &error);
                     return Err(Failure {
-                        message: format!("{} within 10 minutes", failure.message),
+                        message: format!("{} within 30 minutes", failure.message),
                         ..failure
                     });
                 }

@@ -63,7 +63,7 @@ fn wait_untrue(world: &World, wait: &Wait, away: &BTreeSet<MachineName>, others_
         Cause::BadSystem | Cause::Halted => system_failed(),
         Cause::GivenUp => system_failed() || has_bare_pod(world, wait.machine.as_ref()),
         Cause::Unknown => !world.api_answers() || metal.is_some_and(|m| !m.answers(world.now)) || others_block_more(others_block, wait),
-        Cause::NotReady => node.is_none_or(|n| !n.ready),
+        Cause::NotReady => !world.api_answers() || node.is_none_or(|n| !n.ready),
         Cause::BackOff | Cause::Pause => has_bare_pod(world, wait.machine.as_ref()),
         Cause::Earlier | Cause::Unavailable | Cause::Quorum => others_block,
         Cause::VersionSkew => others_block_more(others_block, wait),
