@@ -258,7 +258,13 @@ impl<'a> Check<'a> {
             }
             _ => return,
         };
-        let Some(node) = self.node(machine) else { return self.not_newer(step, machine, wanted) };
+        let Some(node) = self.node(machine) else {
+            // A machine that is in no cluster may run what it likes; it is what joins that counts.
+            if step.effect.kind() == EffectKind::Join {
+                self.not_newer(step, machine, wanted);
+            }
+            return;
+        };
         let Some(wanted) = wanted else { return };
         if wanted.minor > node.version.minor + 1 {
             self.broken(Rule::Order, &step.id, format!("{} to {wanted} skips a minor release", node.version));
@@ -355,11 +361,15 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Rule 4.
+    /// Rule 4. A restart takes a vote away for a moment; where there is no working vote, there is none to take.
     fn quorum(&mut self) {
         let Some(members) = self.etcd() else { return };
-        let voters: Vec<&MachineName> =
-            self.down.iter().copied().filter(|n| members.iter().any(|m| m.name == n.as_str())).collect();
+        let is_member = |n: &MachineName| members.iter().any(|m| m.name == n.as_str());
+        let votes = |n: &MachineName| members.iter().any(|m| m.name == n.as_str() && m.healthy);
+        let down = self.down.iter().copied().filter(|n| is_member(n));
+        let restarted = self.by_machine.keys().copied().filter(|n| self.has(n, EffectKind::Restart) && votes(n));
+        let voters: BTreeSet<&MachineName> = down.chain(restarted).collect();
+        let voters: Vec<&MachineName> = voters.into_iter().collect();
         let Some(first) = voters.first().copied() else { return };
         if voters.len() > 1 {
             self.broken(Rule::EtcdQuorum, first.as_str(), format!("{} control planes at once", voters.len()));

@@ -93,20 +93,9 @@ fn restart_first(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
         if !holds_data || view.machine.is_none_or(|m| m.skip) || !cx.is_named(view.name) {
             continue;
         }
-        match super::heal::heal(view, cx.seen.past.api_silent_since.unwrap_or(cx.now), cx.now) {
-            super::heal::Heal::Restart => {
-                let reason = "it holds the cluster's data and its API server does not answer".to_owned();
-                out.step(Risk::None, Effect::Restart { machine: view.name.clone() }, reason);
-            }
-            super::heal::Heal::Until(until) => {
-                let text = format!("{} is given time to come up", view.name);
-                out.wait_until(Some(view.name), Cause::BackOff, text, Some(until));
-            }
-            super::heal::Heal::Exhausted => {
-                let text = format!("{} was restarted several times and its API server stays away", view.name);
-                out.wait(Some(view.name), Cause::NotReady, text);
-            }
-        }
+        let since = cx.seen.past.api_silent_since.unwrap_or(cx.now);
+        let why = "it holds the cluster's data, and its API server does not answer";
+        super::heal::plan(cx, view, since, why, out);
     }
 }
 

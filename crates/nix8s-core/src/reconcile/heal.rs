@@ -1,9 +1,18 @@
-//! Nodes that are not Ready: restarted a few times, then left to a person.
+//! Nodes that are not Ready: restarted a few times, one control plane at a time, then left to a person.
 
 use jiff::SignedDuration;
 use jiff::Timestamp;
 
+use super::cx::Cx;
 use super::cx::View;
+use super::out::Out;
+use crate::model::MachineName;
+use crate::permit::Risk;
+use crate::plan::Cause;
+use crate::plan::Effect;
+use crate::plan::EffectKind;
+use crate::plan::rule::Rule;
+use crate::plan::rule::holds;
 
 /// How long a node may be not Ready before anything is done: a reboot or a restart of the API server is over by then.
 const GRACE: SignedDuration = SignedDuration::from_mins(2);
@@ -15,7 +24,7 @@ const SETTLE: SignedDuration = SignedDuration::from_mins(3);
 const RESTARTS_MAX: u32 = 3;
 
 /// What to do about a node that is not Ready.
-pub enum Heal {
+enum Heal {
     /// Restart it now.
     Restart,
     /// Look again then.
@@ -24,13 +33,67 @@ pub enum Heal {
     Exhausted,
 }
 
+/// Why restarting this machine would take a vote from etcd that is needed; `None`: it may be restarted. An etcd that
+/// does not answer has no vote to lose.
+pub fn vote_needed(cx: &Cx<'_>, view: &View<'_>) -> Option<String> {
+    let members = view.probe?.etcd.as_deref()?;
+    let own = members.iter().find(|m| m.name == view.name.as_str())?;
+    let others = members.iter().filter(|m| m.healthy && m.id != own.id).count();
+    let needed = members.len() / 2 + 1;
+    let alone = members.len() < 3 && cx.api.is_none();
+    let held = holds(Rule::EtcdQuorum) && own.healthy && others < needed && !alone;
+    held.then(|| {
+        let name = view.name;
+        format!("{name} is not restarted: its vote in etcd is needed ({others} others of {} are healthy)", members.len())
+    })
+}
+
+/// Whether another control plane is being worked on or restarted by this plan.
+pub fn other_control_plane<'c>(cx: &'c Cx<'_>, view: &View<'_>, out: &Out<'_, '_>) -> Option<&'c MachineName> {
+    let is_control_plane = |name: &MachineName| {
+        cx.member(name).is_some() || cx.of(name).is_some_and(|v| v.probe.is_some_and(|p| p.datastore))
+    };
+    if !is_control_plane(view.name) {
+        return None;
+    }
+    let busy = |name: &&MachineName| {
+        cx.turns.granted.contains_key(*name) || out.plans(EffectKind::Restart, name) || out.plans(EffectKind::Join, name)
+    };
+    cx.views.keys().copied().filter(|name| *name != view.name && is_control_plane(name)).find(busy)
+}
+
+/// Plans what has to be done about an ill machine, or says what is waited for.
+pub fn plan(cx: &Cx<'_>, view: &View<'_>, since: Timestamp, why: &str, out: &mut Out<'_, '_>) {
+    let name = view.name;
+    match heal(view, since, cx.now) {
+        Heal::Restart => {
+            if let Some(text) = vote_needed(cx, view) {
+                out.wait(Some(name), Cause::Quorum, text);
+            } else if let Some(other) = other_control_plane(cx, view, out) {
+                let text = format!("{name} is restarted after {other} is done: control planes change one at a time");
+                out.wait(Some(name), Cause::Earlier, text);
+            } else {
+                out.step(Risk::None, Effect::Restart { machine: name.clone() }, why.to_owned());
+            }
+        }
+        Heal::Until(until) => {
+            let text = format!("{name} is given time to recover: {why}");
+            out.wait_until(Some(name), Cause::BackOff, text, Some(until));
+        }
+        Heal::Exhausted => {
+            let text = format!("restarting {name} several times did not help ({why}): look at `nix8s logs {name}`");
+            out.wait(Some(name), Cause::NotReady, text);
+        }
+    }
+}
+
 /// Whether restarting was tried often enough.
 pub fn is_exhausted(view: &View<'_>) -> bool {
     view.past.restarts.as_ref().is_some_and(|r| r.count >= RESTARTS_MAX)
 }
 
 /// What to do now about a machine that has been ill `since` then.
-pub fn heal(view: &View<'_>, since: Timestamp, now: Timestamp) -> Heal {
+fn heal(view: &View<'_>, since: Timestamp, now: Timestamp) -> Heal {
     let next = match &view.past.restarts {
         None => since.checked_add(GRACE).unwrap_or(now),
         Some(restarts) => restarts.last + SETTLE,

@@ -56,6 +56,11 @@ impl<'c, 'a> Out<'c, 'a> {
         self.steps.iter().any(|s| s.effect.kind() == kind)
     }
 
+    /// Whether a step of this kind is planned for this machine.
+    pub fn plans(&self, kind: EffectKind, machine: &MachineName) -> bool {
+        self.steps.iter().any(|s| s.effect.kind() == kind && s.effect.machine() == Some(machine))
+    }
+
     /// Plans one step, unless it failed lately: then it waits. Returns whether it was planned.
     pub fn step(&mut self, risk: Risk, effect: Effect, reason: String) -> bool {
         self.chain(risk, vec![(effect, reason)])

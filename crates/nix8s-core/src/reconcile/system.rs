@@ -180,26 +180,11 @@ fn heal(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
     if view.row != Row::NotReady || !cx.is_named(view.name) {
         return;
     }
-    let name = view.name;
-    match super::heal::heal(view, view.past.not_ready_since.unwrap_or(cx.now), cx.now) {
-        super::heal::Heal::Restart => {
-            out.step(
-                Risk::None,
-                Effect::Restart { machine: name.clone() },
-                "its node is not Ready".to_owned(),
-            );
-        }
-        super::heal::Heal::Until(until) => {
-            let text = format!("{name} is not Ready: it is given time to recover by itself");
-            out.wait_until(Some(name), Cause::BackOff, text, Some(until));
-        }
-        super::heal::Heal::Exhausted if view.class == Class::Same => {
-            let text =
-                format!("{name} is not Ready, and restarting it did not help: look at `nix8s logs {name}`");
-            out.wait(Some(name), Cause::NotReady, text);
-        }
-        super::heal::Heal::Exhausted => {}
+    // Where another system is wanted and restarts did not help, the update is the next remedy.
+    if view.class != Class::Same && super::heal::is_exhausted(view) {
+        return;
     }
+    super::heal::plan(cx, view, view.past.not_ready_since.unwrap_or(cx.now), "its node is not Ready", out);
 }
 
 /// A machine whose turn it is not ends up Ready and schedulable on a system that passed its gates: what an earlier

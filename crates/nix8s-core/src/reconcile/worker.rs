@@ -29,27 +29,10 @@ pub(super) fn plan(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
 fn clean(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
     let name = view.name;
     let Some(probe) = view.probe else { return };
-    // It has been without a node for as long as anybody can tell: there is nothing to wait for.
-    let restart =
-        |out: &mut Out<'_, '_>, reason: String| match super::heal::heal(view, jiff::Timestamp::MIN, cx.now) {
-            super::heal::Heal::Restart => {
-                out.step(Risk::None, Effect::Restart { machine: name.clone() }, reason);
-            }
-            super::heal::Heal::Until(until) => {
-                out.wait_until(
-                    Some(name),
-                    Cause::BackOff,
-                    format!("{name} is given time to register"),
-                    Some(until),
-                );
-            }
-            super::heal::Heal::Exhausted => {
-                let text = format!("{name} was restarted several times and does not register its node");
-                out.wait(Some(name), Cause::NotReady, text);
-            }
-        };
     if cx.member(name).is_some() {
-        restart(out, "it is an etcd member without a node: restarted, it registers again".to_owned());
+        // It has been without a node for as long as anybody can tell: there is nothing to wait for.
+        let why = "it is an etcd member without a node: restarted, it registers again";
+        super::heal::plan(cx, view, jiff::Timestamp::MIN, why, out);
         return;
     }
     if probe.datastore && cx.etcd.is_none() {

@@ -183,12 +183,12 @@ fn a_node_that_is_not_ready_is_restarted_within_a_limit() {
     let mut world = cluster(K3s);
     world.node("w1").ready = false;
     world.past("w1").not_ready_since = Some(now() - SignedDuration::from_mins(1));
-    assert_snapshot!(world.planned(), @"- BackOff: w1 is not Ready: it is given time to recover by itself");
+    assert_snapshot!(world.planned(), @"- BackOff: w1 is given time to recover: its node is not Ready");
     world.past("w1").not_ready_since = Some(now() - SignedDuration::from_mins(5));
     assert_snapshot!(world.planned(), @"restart:w1: its node is not Ready");
     let last = now() - SignedDuration::from_mins(5);
     world.past("w1").restarts = Some(nix8s_core::past::Restarts { count: 3, last });
-    assert_snapshot!(world.planned(), @"- NotReady: w1 is not Ready, and restarting it did not help: look at `nix8s logs w1`");
+    assert_snapshot!(world.planned(), @"- NotReady: restarting w1 several times did not help (its node is not Ready): look at `nix8s logs w1`");
 }
 
 #[test]

@@ -51,6 +51,9 @@ pub(super) fn change(life: &mut Life, phase: u32) {
     settle_first_server(&mut fleet);
     life.known.extend(fleet.machines.iter().map(|(n, m)| (n.clone(), Arc::clone(m))));
     life.away.retain(|name| fleet.machines.contains_key(name));
+    if let Some(nodes) = &mut life.permit.nodes {
+        nodes.extend(fleet.machines.keys().cloned());
+    }
     life.fleet = Arc::new(fleet);
     let fleet = Arc::clone(&life.fleet);
     life.sim.with(|w| {
