@@ -10,6 +10,8 @@ mod leave;
 mod pods;
 mod schedule;
 mod system;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::sync::Arc;
