@@ -20,6 +20,7 @@ use nix8s_core::plan::check;
 use nix8s_core::reconcile;
 use serde::Serialize;
 
+use crate::execute::Limits;
 use crate::execute::execute;
 use crate::journal::Journal;
 use crate::observe::observe;
@@ -243,7 +244,8 @@ impl<'a> Run<'a> {
             Ok(covered) => covered,
             Err(ending) => return Ok(Some(ending)),
         };
-        let carried = execute(world, journal, &plan, covered, stop, hear).await?;
+        let limits = Limits { covered, deadline: self.deadline };
+        let carried = execute(world, journal, &plan, limits, stop, hear).await?;
         self.report.done += carried.done;
         self.report.failed += carried.failed;
         self.report.rolled_back.extend(carried.bad);

@@ -10,3 +10,6 @@ pub mod state;
 pub mod stop;
 mod summary;
 pub mod world;
+
+#[cfg(test)]
+mod testing;

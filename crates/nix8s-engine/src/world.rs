@@ -18,8 +18,12 @@ use nix8s_core::tool::Command;
 use nix8s_core::tool::Output;
 
 use crate::port::ExecError;
+use crate::port::KubeError;
 use crate::port::Ports;
 use crate::state::export;
+
+/// How long one request to the API server may take: its own limit for requests that do not watch.
+pub const REQUEST: Duration = Duration::from_secs(60);
 
 /// One cluster and the ports to it.
 pub struct World {
@@ -69,6 +73,23 @@ impl World {
         match select(run, late).await {
             Either::Left((result, _)) => result,
             Either::Right(((), _)) => Err(ExecError::TimedOut),
+        }
+    }
+
+    /// Asks the API server; an answer that does not come in time is none.
+    ///
+    /// # Errors
+    /// When it did not answer, or refused.
+    pub async fn kube<T>(
+        &self,
+        timeout: Duration,
+        call: impl Future<Output = Result<T, KubeError>>,
+    ) -> Result<T, KubeError> {
+        let call = pin!(call);
+        let late = pin!(self.ports.clock.sleep(timeout));
+        match select(call, late).await {
+            Either::Left((result, _)) => result,
+            Either::Right(((), _)) => Err(KubeError::Unreachable),
         }
     }
 

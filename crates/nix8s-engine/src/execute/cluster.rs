@@ -1,6 +1,7 @@
 //! Effects on the cluster as a whole and on its records: secrets, membership data, metadata, kubeconfig, platforms.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use nix8s_core::event::Failure;
 use nix8s_core::model::Cluster;
@@ -20,10 +21,12 @@ use super::failure::from_kube;
 use super::failure::permanent;
 use super::failure::run;
 use super::failure::transient;
+use crate::state::layout::KUBECONFIG;
+use crate::world::REQUEST;
 use crate::world::World;
 
-/// Where the admin kubeconfig is kept in the state directory.
-pub const KUBECONFIG: &str = "k8s/kubeconfig";
+/// How long a platform may take to install: it pulls many images.
+const PLATFORM: Duration = Duration::from_secs(1800);
 
 /// Makes the secrets that are missing.
 pub async fn generate_secrets(world: &World, missing: &BTreeSet<Secret>) -> Done {
@@ -44,14 +47,14 @@ pub async fn write_membership(world: &World, name: &MachineName, digest: &str) -
 
 /// Brings labels, taints and annotations to what is configured.
 pub async fn set_metadata(world: &World, name: &MachineName, patch: &MetadataPatch) -> Done {
-    let result = world.ports.kube.set_metadata(name, patch).await;
+    let result = world.kube(REQUEST, world.ports.kube.set_metadata(name, patch)).await;
     result.map_err(|e| from_kube("setting labels, taints and annotations", &e))?;
     Ok(None)
 }
 
 /// Installs or upgrades a platform.
 pub async fn install_platform(world: &World, platform: &str, version: &str) -> Done {
-    let result = world.ports.kube.install_platform(platform, version).await;
+    let result = world.kube(PLATFORM, world.ports.kube.install_platform(platform, version)).await;
     result.map_err(|e| from_kube(&format!("installing {platform} {version}"), &e))?;
     Ok(None)
 }

@@ -15,6 +15,7 @@ use super::access::machine;
 use super::failure::bad_system;
 use super::failure::hint;
 use super::failure::transient;
+use crate::world::REQUEST;
 use crate::world::World;
 
 /// What the gates say.
@@ -88,7 +89,7 @@ async fn ask(world: &World, machine: &Machine) -> Answer {
     if !gates.ready || machine.role == Role::None {
         return Answer::Yes;
     }
-    match world.ports.kube.node(&machine.name).await {
+    match world.kube(REQUEST, world.ports.kube.node(&machine.name)).await {
         Ok(Some(node)) if node.ready => Answer::Yes,
         Ok(Some(_)) => Answer::No("its node is not Ready".to_owned()),
         Ok(None) => Answer::No("the API server shows no such node".to_owned()),

@@ -22,6 +22,7 @@ use super::failure::permanent;
 use super::failure::run;
 use super::failure::transient;
 use crate::port::KubeError;
+use crate::world::REQUEST;
 use crate::world::World;
 
 /// How long a node may take to appear after it was told to: image pulls over slow links included.
@@ -83,7 +84,7 @@ async fn join_kubeadm(world: &World, machine: &Machine, role: Role, via: &Machin
 async fn appears(world: &World, name: &MachineName) -> Done {
     let deadline = world.ports.clock.now() + APPEAR;
     loop {
-        let seen = match world.ports.kube.node(name).await {
+        let seen = match world.kube(REQUEST, world.ports.kube.node(name)).await {
             Ok(Some(_)) => return Ok(None),
             Ok(None) | Err(KubeError::NotFound { .. }) => "the API server shows no such node",
             Err(KubeError::Unreachable) => "the API server does not answer",

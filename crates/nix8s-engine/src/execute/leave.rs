@@ -1,5 +1,7 @@
 //! Takes a member out: of etcd, of its own distribution state, of the API server.
 
+use std::time::Duration;
+
 use nix8s_core::model::Distribution;
 use nix8s_core::model::MachineName;
 use nix8s_core::tool::kubeadm;
@@ -11,13 +13,17 @@ use super::cluster::not_yet;
 use super::failure::from_kube;
 use super::failure::run;
 use super::failure::transient;
+use crate::world::REQUEST;
 use crate::world::World;
+
+/// How long k3s may take to act on its annotation: it looks at it every few seconds, and etcd has to agree.
+const LEAVES: Duration = Duration::from_secs(180);
 
 /// Takes a member out of etcd.
 pub async fn leave_etcd(world: &World, name: &MachineName, via: &MachineName) -> Done {
     match world.cluster.distribution {
         Distribution::K3s => {
-            let result = world.ports.kube.remove_etcd_member(name).await;
+            let result = world.kube(LEAVES, world.ports.kube.remove_etcd_member(name)).await;
             result.map_err(|e| from_kube("taking it out of etcd", &e))?;
             Ok(None)
         }
@@ -50,7 +56,7 @@ pub async fn clean(world: &World, name: &MachineName) -> Done {
 
 /// Deletes the Node object that was planned, and no other of its name.
 pub async fn delete_node(world: &World, name: &MachineName, uid: &str) -> Done {
-    let result = world.ports.kube.delete_node(name, uid).await;
+    let result = world.kube(REQUEST, world.ports.kube.delete_node(name, uid)).await;
     result.map_err(|e| from_kube("deleting the node", &e))?;
     Ok(None)
 }

@@ -10,6 +10,8 @@ mod leave;
 mod pods;
 mod schedule;
 mod system;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::sync::Arc;
@@ -50,7 +52,16 @@ pub struct Carried {
     pub bad: Vec<nix8s_core::model::MachineName>,
 }
 
-/// Carries out a plan. No step that is riskier than `covered` is begun.
+/// What bounds the carrying out of a plan.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// No step that is riskier is begun.
+    pub covered: Risk,
+    /// No step is begun from then on; what runs then may finish.
+    pub deadline: Timestamp,
+}
+
+/// Carries out a plan within limits.
 ///
 /// Guarantees: a step's Started event is durable before the step touches anything; its Done or Failed event is
 /// durable before a step that comes after it is begun, and before `hear` is told. When this future is dropped, or
@@ -63,7 +74,7 @@ pub async fn execute(
     world: &World,
     journal: &mut Journal,
     plan: &Plan,
-    covered: Risk,
+    limits: Limits,
     stop: &mut Stop,
     hear: &mut dyn Observer,
 ) -> io::Result<Carried> {
@@ -76,8 +87,9 @@ pub async fn execute(
         if world.ports.clock.now() >= closes {
             schedule.close();
         }
-        if level == Level::Go {
-            let begun = begin(world, journal, &mut schedule, covered, hear, &mut carried)?;
+        let is_late = world.ports.clock.now() >= limits.deadline;
+        if level == Level::Go && !is_late {
+            let begun = begin(world, journal, &mut schedule, limits.covered, hear, &mut carried)?;
             running.extend(begun.into_iter().map(|(index, step)| carry_out(world, index, step)));
         }
         if running.is_empty() {
@@ -99,12 +111,14 @@ pub async fn execute(
         }
         end(world, journal, &mut schedule, ended, hear, &mut carried)?;
     }
-    if stop.level() == Level::Go {
-        return Ok(carried);
-    }
+    let why = match stop.level() {
+        Level::Go if world.ports.clock.now() >= limits.deadline => "the time for this run is over",
+        Level::Go => "a step before it is not in this plan",
+        Level::AfterRunning | Level::Now => "stopping was asked for",
+    };
     for step in schedule.left() {
         carried.skipped += 1;
-        hear.hear(&Progress::StepSkipped { step, why: "stopping was asked for".to_owned() });
+        hear.hear(&Progress::StepSkipped { step, why: why.to_owned() });
     }
     Ok(carried)
 }

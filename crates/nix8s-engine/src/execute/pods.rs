@@ -14,17 +14,21 @@ use super::failure::transient;
 use crate::port::Evicted;
 use crate::port::KubeError;
 use crate::port::Pod;
+use crate::world::REQUEST;
 use crate::world::World;
 
 /// Marks a node unschedulable, with this run's name on it.
 pub async fn cordon(world: &World, name: &MachineName) -> Done {
-    world.ports.kube.cordon(name, &world.run).await.map_err(|e| from_kube("cordoning", &e))?;
+    world
+        .kube(REQUEST, world.ports.kube.cordon(name, &world.run))
+        .await
+        .map_err(|e| from_kube("cordoning", &e))?;
     Ok(None)
 }
 
 /// Makes a node schedulable that nix8s cordoned.
 pub async fn uncordon(world: &World, name: &MachineName) -> Done {
-    world.ports.kube.uncordon(name).await.map_err(|e| from_kube("uncordoning", &e))?;
+    world.kube(REQUEST, world.ports.kube.uncordon(name)).await.map_err(|e| from_kube("uncordoning", &e))?;
     Ok(None)
 }
 
@@ -35,7 +39,7 @@ pub async fn drain(world: &World, name: &MachineName, timeout: Duration) -> Done
         Ok(note) => return Ok(note),
         Err(failure) => failure,
     };
-    match world.ports.kube.uncordon(name).await {
+    match world.kube(REQUEST, world.ports.kube.uncordon(name)).await {
         Ok(()) => {
             Err(Failure { message: format!("{}; the node is uncordoned again", failure.message), ..failure })
         }
@@ -50,7 +54,7 @@ async fn evict_all(world: &World, name: &MachineName, timeout: Duration) -> Done
     let deadline = world.ports.clock.now() + timeout;
     let mut counts = Counts::default();
     loop {
-        let obstacle = match world.ports.kube.pods(name).await {
+        let obstacle = match world.kube(REQUEST, world.ports.kube.pods(name)).await {
             Ok(pods) if pods.is_empty() => return Ok(counts.note()),
             Ok(pods) => match pods.iter().find(|pod| pod.bare) {
                 Some(bare) => return Err(blocked(bare)),
@@ -75,7 +79,7 @@ async fn round(world: &World, pods: &[Pod], deadline: Timestamp, counts: &mut Co
             break;
         }
         let id = format!("{}/{}", pod.namespace, pod.name);
-        match world.ports.kube.evict(pod).await {
+        match world.kube(REQUEST, world.ports.kube.evict(pod)).await {
             Ok(Evicted::Going) => counts.evicted(id, pod.empty_dir),
             Ok(Evicted::Gone) | Err(KubeError::NotFound { .. }) => {}
             Ok(Evicted::Held { budget }) => obstacle = format!("pod {id} is held by budget {budget}"),

@@ -101,9 +101,13 @@ impl Schedule {
 
     /// Leaves to the next plan what has not begun. What has begun on a machine goes on to its end.
     pub fn close(&mut self) {
-        for entry in &mut self.entries {
-            if entry.state == State::Left && !entry.continues {
+        let begin = |entry: &Entry| entry.state == State::Left && !entry.continues;
+        let mut queue: Vec<usize> = (0..self.entries.len()).filter(|i| begin(&self.entries[*i])).collect();
+        while let Some(index) = queue.pop() {
+            let entry = &mut self.entries[index];
+            if entry.state == State::Left {
                 entry.state = State::Later;
+                queue.extend(&entry.followers);
             }
         }
         let entries = &self.entries;

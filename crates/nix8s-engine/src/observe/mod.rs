@@ -27,6 +27,7 @@ use nix8s_core::tool::secrets;
 use crate::journal::Journal;
 use crate::progress::Observer;
 use crate::progress::Progress;
+use crate::world::REQUEST;
 use crate::world::World;
 
 /// Looks at everything, records what changed, and returns what is known with the past that includes the changes.
@@ -91,7 +92,7 @@ async fn machines(world: &World, past: &Past) -> BTreeMap<MachineName, MachineSe
 type Systems = BTreeMap<MachineName, System>;
 
 async fn api_and_systems(world: &World) -> (Known<ApiSeen>, (Version, Result<Systems, String>)) {
-    let api = match world.ports.kube.look().await {
+    let api = match world.kube(REQUEST, world.ports.kube.look()).await {
         Ok(api) => Known::Known(api),
         Err(_) => Known::Unknown,
     };

@@ -9,3 +9,8 @@ pub mod log;
 pub mod marker;
 pub mod memory;
 pub mod snapshot;
+
+#[cfg(test)]
+mod export_tests;
+#[cfg(test)]
+mod tests;
