@@ -60,6 +60,10 @@ fn outside(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
         return settle(cx, view, out);
     }
     if !cx.turns.granted.contains_key(view.name) {
+        // Its turn comes once the system is there.
+        if matches!(cx.turns.refused.get(view.name), Some((Cause::Earlier, ..))) {
+            copied(cx, view, wanted, out);
+        }
         return refused(cx, view, out);
     }
     if copied(cx, view, wanted, out) {
