@@ -137,6 +137,8 @@ impl Kube for SimKube {
                 return Ok(Evicted::Gone);
             };
             if let Some(budget) = w.held_by(found) {
+                let (at, node) = (w.now, found.node.clone());
+                w.check.trouble.extend(node.map(|node| (node, at)));
                 return Ok(Evicted::Held { budget });
             }
             w.evict(&pod.name);

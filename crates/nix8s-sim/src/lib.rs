@@ -126,7 +126,7 @@ impl Simulation {
 
     /// Tells the check what the user's leave for the next run is; without it, rules about leave are not checked.
     pub fn new_run(&self, permit: &Permit) {
-        self.shared.with(|w| w.check.new_run(permit));
+        self.shared.with(|w| w.check.new_run(permit, w.now));
     }
 
     /// Rules that were broken so far.

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use nix8s_core::event::Event;
+use nix8s_core::event::What;
 use nix8s_engine::port::Place;
 use nix8s_engine::port::Store;
 
@@ -38,7 +39,15 @@ impl SimStore {
 
 impl Store for SimStore {
     fn append(&self, events: &[Event]) -> io::Result<()> {
-        self.around(|| self.inner.append(events))
+        self.around(|| self.inner.append(events))?;
+        for event in events {
+            if let What::Failed { effect, failure } = &event.what
+                && let (Some(machine), Some(system)) = (effect.machine(), &failure.bad_system)
+            {
+                self.shared.with(|w| w.gates_failed(machine, system));
+            }
+        }
+        Ok(())
     }
 
     fn events_after(&self, place: Place) -> io::Result<(Vec<Event>, Place)> {

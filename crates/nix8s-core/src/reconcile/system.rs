@@ -61,6 +61,10 @@ fn outside(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
     }
     let there = copied(cx, view, wanted, out);
     if !cx.turns.granted.contains_key(view.name) {
+        // Its turn comes once the system is there.
+        if matches!(cx.turns.refused.get(view.name), Some((Cause::Earlier, ..))) {
+            copied(cx, view, wanted, out);
+        }
         return refused(cx, view, out);
     }
     if there {

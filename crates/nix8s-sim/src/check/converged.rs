@@ -28,7 +28,7 @@ pub fn untrue(world: &World, waits: &[Wait], away: &BTreeSet<MachineName>) -> Ve
         waits.iter().filter(|w| w.cause.ends() != Ends::Info).filter_map(|w| w.machine.as_ref()).collect();
     for machine in world.fleet.machines.values().filter(|m| !m.skip && !away.contains(&m.name)) {
         if !waiting.contains(&machine.name) && !all_wait {
-            wrong.extend(not_as_wanted(world, machine).map(|why| format!("{}: {why}, and nothing says so", machine.name)));
+            wrong.extend(not_as_wanted(world, machine, !blocking.is_empty()).map(|why| format!("{}: {why}, and nothing says so", machine.name)));
         }
     }
     for name in world.metal.keys().filter(|n| away.contains(*n) || !world.fleet.machines.contains_key(*n)) {
@@ -88,7 +88,7 @@ fn has_bare_pod(world: &World, name: Option<&MachineName>) -> bool {
 }
 
 /// How a machine is not as it is wanted.
-fn not_as_wanted(world: &World, machine: &Machine) -> Option<String> {
+fn not_as_wanted(world: &World, machine: &Machine, blocked: bool) -> Option<String> {
     let name = &machine.name;
     let Some(metal) = world.metal.get(name) else { return Some("there is no such metal".to_owned()) };
     let Some(kind) = world.system_of(name, &world.fleet.version) else { return Some("it has no system".to_owned()) };
@@ -98,6 +98,13 @@ fn not_as_wanted(world: &World, machine: &Machine) -> Option<String> {
     let marked = metal.installed.as_ref().and_then(|i| i.mark.as_ref()).is_some_and(|k| k.machine == name.as_str());
     if !marked {
         return Some("it carries no identity mark".to_owned());
+    }
+    let on_the_way = blocked && (1..world.fleet.version.minor).any(|m| {
+        let below = world.system_of(name, &crate::fleet::minor(m));
+        below.is_some_and(|k| metal.running() == Some(&k.system.path))
+    });
+    if on_the_way {
+        return None;
     }
     if metal.running() != Some(&kind.system.path) {
         return Some(format!("it runs {:?}, not {}", metal.running(), kind.system.path));

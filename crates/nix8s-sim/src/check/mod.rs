@@ -13,7 +13,6 @@ use std::sync::Arc;
 
 use nix8s_core::model::Cluster;
 use nix8s_core::model::MachineName;
-use nix8s_core::model::StorePath;
 use nix8s_core::permit::Permit;
 
 use crate::world::Ms;
@@ -64,8 +63,10 @@ pub struct Check {
     pub(crate) affected: BTreeSet<MachineName>,
     /// Control planes that nix8s took down and that did not come back yet.
     pub(crate) taken: BTreeSet<MachineName>,
-    /// Answers in a row in which a machine's gates failed, under which system.
-    pub(crate) gates: BTreeMap<MachineName, (StorePath, u32)>,
+    /// When something that was asked of a machine, or done for it, last went wrong.
+    pub(crate) trouble: BTreeMap<MachineName, Ms>,
+    /// When this run began.
+    pub(crate) run_since: Ms,
     /// Machines whose update failed since the configuration is what it is, and when that was known.
     pub(crate) failed: BTreeMap<MachineName, Ms>,
 }
@@ -86,7 +87,8 @@ impl Check {
             observed: Ms::MIN,
             affected: BTreeSet::new(),
             taken: BTreeSet::new(),
-            gates: BTreeMap::new(),
+            trouble: BTreeMap::new(),
+            run_since: Ms::MIN,
             failed: BTreeMap::new(),
         }
     }
@@ -99,7 +101,8 @@ impl Check {
     }
 
     /// A run begins, with this leave.
-    pub fn new_run(&mut self, permit: &Permit) {
+    pub fn new_run(&mut self, permit: &Permit, now: Ms) {
+        self.run_since = now;
         self.permit = Some(permit.clone());
         self.affected.clear();
     }

@@ -10,7 +10,8 @@ impl World {
     /// What broke after nix8s last looked is not its fault; what it broke itself is.
     pub(crate) fn check_control_plane_down(&mut self, name: &MachineName, what: &str) {
         let (all, working) = self.voters();
-        if !working.contains(name) {
+        // Without a majority there is nothing left to lose by starting one of them again.
+        if !working.contains(name) || working.len() * 2 <= all {
             return;
         }
         if all < 3 {

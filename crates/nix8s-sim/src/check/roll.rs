@@ -79,7 +79,7 @@ impl World {
         let Some(node) = self.nodes.get(name) else { return };
         let (Some(cordoned), Cordon::Ours) = (node.unschedulable, node.cordon()) else { return };
         let copied = metal.store.get(to).copied().unwrap_or(self.now);
-        if cordoned > self.check.fleet_since && copied > cordoned {
+        if cordoned > self.check.run_since && copied > cordoned {
             self.broken("r6", name, "it was cordoned before its new system was there".to_owned());
         }
     }
@@ -167,6 +167,7 @@ impl World {
             && machine.is_some_and(|m| !m.skip)
             && !self.leaves(name)
             && metal.failed.is_empty()
+            && self.check.trouble.get(name).is_none_or(|at| *at < self.check.fleet_since)
             && metal.running().is_some_and(|p| *p != wanted.system.path)
             && metal.running().and_then(|p| self.systems.get(p)).is_some_and(|k| k.system.version == wanted.system.version)
             && !self.pods.values().any(|p| {
@@ -185,26 +186,9 @@ impl World {
         }
     }
 
-    /// An answer about gates went to nix8s.
-    pub(crate) fn gates_answered(&mut self, name: &MachineName, failed: bool) {
-        let Some(path) = self.metal.get(name).and_then(|m| m.running()).cloned() else { return };
-        let retries = self.fleet.gates.retries;
+    /// nix8s has put on record that a machine's system failed its gates there: from now on it knows.
+    pub(crate) fn gates_failed(&mut self, name: &MachineName, path: &StorePath) {
         let now = self.now;
-        let entry = self.check.gates.entry(name.clone()).or_insert_with(|| (path.clone(), 0));
-        if entry.0 != path || !failed {
-            *entry = (path.clone(), 0);
-        }
-        if !failed {
-            return;
-        }
-        entry.1 += 1;
-        if entry.1 >= retries {
-            self.gates_failed(name, &path, now);
-        }
-    }
-
-    /// A machine's system failed its gates for good.
-    pub(crate) fn gates_failed(&mut self, name: &MachineName, path: &StorePath, now: i64) {
         self.check.failed.entry(name.clone()).or_insert(now);
         if let Some(metal) = self.metal_mut(name) {
             metal.failed.entry(path.clone()).or_insert(now);
@@ -214,7 +198,6 @@ impl World {
     /// A person forgives a machine's systems.
     pub fn forgive(&mut self, name: &MachineName) {
         self.check.failed.remove(name);
-        self.check.gates.remove(name);
         if let Some(metal) = self.metal_mut(name) {
             metal.failed.clear();
         }

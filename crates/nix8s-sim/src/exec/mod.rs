@@ -55,11 +55,16 @@ impl Exec for SimExec {
         let fault = self.shared.fault(&stream);
         match fault {
             Some(CallFault::Fails) => {
+                self.trouble(command);
                 self.shared.pass(3 * SECOND).await;
                 return Ok(complained(1, "error: a fault of the simulated world"));
             }
-            Some(CallFault::Hangs) => std::future::pending().await,
+            Some(CallFault::Hangs) => {
+                self.trouble(command);
+                std::future::pending().await
+            }
             Some(CallFault::LostBefore) => {
+                self.trouble(command);
                 self.shared.pass(5 * SECOND).await;
                 return Err(ExecError::Lost);
             }
@@ -71,7 +76,11 @@ impl Exec for SimExec {
             Host::Machine { address, .. } => self.on_machine(address.as_deref(), command).await,
         };
         self.shared.moment().await;
-        if fault == Some(CallFault::LostAfter) { Err(ExecError::Lost) } else { result }
+        let result = if fault == Some(CallFault::LostAfter) { Err(ExecError::Lost) } else { result };
+        if !result.as_ref().is_ok_and(|output| output.status == 0) {
+            self.trouble(command);
+        }
+        result
     }
 }
 
@@ -122,6 +131,20 @@ impl SimExec {
             let output = f(w, &to.name);
             if cut { Err(ExecError::Lost) } else { Ok(output) }
         })
+    }
+
+    /// Notes that something went wrong with a machine: nix8s may well treat it with caution for a while.
+    fn trouble(&self, command: &Command) {
+        let name = match &command.on {
+            Host::Machine { name, .. } => Some(name.clone()),
+            Host::Here => command.argv.iter().find_map(|a| a.rsplit(['.', '@']).next()?.parse().ok()),
+        };
+        self.shared.with(|w| {
+            let at = w.now;
+            if let Some(name) = name {
+                w.check.trouble.insert(name, at);
+            }
+        });
     }
 
     /// Lets so many seconds pass.

@@ -1,5 +1,6 @@
 //! Commands on a machine: probe, read, write, adopt, confirm, gates, clean, restart.
 
+use nix8s_core::model::Distribution;
 use nix8s_core::model::MachineName;
 use nix8s_core::observed::Disk;
 use nix8s_core::observed::DiskContent;
@@ -77,6 +78,7 @@ fn probe(world: &World, name: &MachineName) -> Output {
     let nixos = metal.os == Running::NixOs;
     let running = metal.running().and_then(|p| world.systems.get(p)).map(|k| k.system.clone());
     let kube = if nixos { metal.kube.clone() } else { KubeState::default() };
+    let k3s = world.kind_on(name).is_some_and(|k| k.distribution == Distribution::K3s);
     let version = running.as_ref().and_then(|s| s.version.clone());
     let probe = Probe {
         os: match &metal.os {
@@ -92,7 +94,7 @@ fn probe(world: &World, name: &MachineName) -> Output {
         datastore: kube.datastore.is_some(),
         distribution_state: kube.state.is_some() || kube.datastore.is_some(),
         membership: if nixos { metal.membership.clone() } else { None },
-        components: kube.components.clone().or(version),
+        components: if k3s { version } else { kube.components.clone() },
         etcd: world.members_seen_by(metal),
         running,
     };
@@ -185,16 +187,14 @@ fn confirm(world: &World, name: &MachineName, expected: &str) -> Output {
     said("")
 }
 
-fn gates(world: &mut World, name: &MachineName, asked: &str) -> Output {
+fn gates(world: &World, name: &MachineName, asked: &str) -> Output {
     let Ok(asked) = serde_json::from_str::<serde_json::Value>(asked) else {
         return complained(64, "error: not a list of gates");
     };
     let Some(running) = world.metal.get(name).and_then(|m| m.running()).cloned() else {
         return complained(1, "error: this is not an installed machine");
     };
-    let poison = world.poison_of(&running);
-    world.gates_answered(name, poison.is_some());
-    if poison == Some(Poison::FailsUnit) {
+    if world.poison_of(&running) == Some(Poison::FailsUnit) {
         let unit = asked["units"][0].as_str().unwrap_or("systemd");
         return said(serde_json::json!({ unit: "failed" }).to_string());
     }
@@ -219,9 +219,9 @@ fn clean(world: &mut World, name: &MachineName) -> Output {
 
 fn restart(world: &mut World, name: &MachineName, unit: &str) -> Output {
     let fits = world.kind_on(name).is_some_and(|k| match k.distribution {
-        nix8s_core::model::Distribution::K3s => unit == "k3s.service",
-        nix8s_core::model::Distribution::Kubeadm => unit == "kubelet.service",
-        nix8s_core::model::Distribution::K0s => false,
+        Distribution::K3s => unit == "k3s.service",
+        Distribution::Kubeadm => unit == "kubelet.service",
+        Distribution::K0s => false,
     });
     if !fits {
         return complained(5, format!("Failed to restart {unit}: Unit {unit} not found."));

@@ -101,15 +101,11 @@ fn begin(world: &mut World, name: &MachineName, path: &StorePath, nonce: &str, r
     said(if reboots { REBOOTS } else { "" })
 }
 
-/// A rollback that nix8s asked for: what ran until now has failed.
+/// A rollback that nix8s asked for.
 fn unarmed(world: &mut World, name: &MachineName, path: &StorePath) -> Output {
-    let now = world.now;
     let Some(metal) = world.metal.get(name) else { return complained(1, "error: no such machine") };
     if metal.os != Running::NixOs || !metal.store.contains_key(path) {
         return complained(1, format!("error: {path} is not on this machine"));
-    }
-    if let Some(running) = metal.running().filter(|p| *p != path).cloned() {
-        world.gates_failed(name, &running, now);
     }
     let reboots = world.needs_reboot(name, path, Reboot::Auto);
     if let Some(metal) = world.metal_mut(name) {
@@ -127,7 +123,6 @@ fn unarmed(world: &mut World, name: &MachineName, path: &StorePath) -> Output {
 }
 
 fn confirm(world: &mut World, name: &MachineName, nonce: &str) -> Output {
-    let now = world.now;
     let Some(metal) = world.metal_mut(name) else { return complained(1, "error: no such machine") };
     let running = metal.running().cloned();
     let Some(switch) = metal.switch.as_mut().filter(|s| s.nonce == nonce) else {
@@ -135,11 +130,7 @@ fn confirm(world: &mut World, name: &MachineName, nonce: &str) -> Output {
     };
     match switch.state {
         SwitchState::Confirmed => said(""),
-        SwitchState::RolledBack => {
-            let to = switch.to.clone();
-            world.gates_failed(name, &to, now);
-            complained(ROLLED_BACK, "this machine went back to the system before")
-        }
+        SwitchState::RolledBack => complained(ROLLED_BACK, "this machine went back to the system before"),
         SwitchState::Armed if running.as_ref() != Some(&switch.to) => {
             complained(1, "error: the system is not active yet")
         }

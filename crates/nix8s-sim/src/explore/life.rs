@@ -87,6 +87,7 @@ pub(super) async fn live(seed: u64, settings: Settings) -> Result<Report, Box<Fi
     change::first_damage(&mut life);
     for phase in 1..=phases {
         if phase > 1 {
+            life.permit.nodes = None;
             change::change(&mut life, phase);
             change::damage(&mut life);
             let level = life.level;

@@ -16,7 +16,7 @@ use super::system::Poison;
 const CONFIRM_WITHIN: i64 = 180 * SECOND;
 
 /// The same when it reboots: long enough to boot slow servers.
-const CONFIRM_AFTER_REBOOT: i64 = 600 * SECOND;
+const CONFIRM_AFTER_REBOOT: i64 = 300 * SECOND;
 
 impl World {
     /// Cuts power.
