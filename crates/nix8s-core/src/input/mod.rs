@@ -1,8 +1,12 @@
 //! The document: read into a tree that knows where everything stands, then decoded by code that collects problems.
 
+pub mod check;
 pub mod code;
 pub mod diagnostic;
+pub mod fleet;
 pub mod form;
+pub mod get;
+pub mod json;
 pub mod merge;
 pub mod older;
 pub mod parse;
@@ -12,6 +16,10 @@ pub mod schema;
 pub mod tree;
 
 use crate::model::Fleet;
+use report::Path;
+use report::Report;
+use resolve::Templates;
+use tree::Tree;
 
 pub use diagnostic::Diagnostic;
 pub use diagnostic::Place;
@@ -52,8 +60,29 @@ pub struct Loaded {
 
 /// Reads a document from its sources.
 pub fn load(sources: &[Source]) -> Loaded {
-    let _ = sources;
-    Loaded { fleet: None, diagnostics: Vec::new() }
+    let (document, mut report) = read(sources);
+    let templates = Templates::of(&document, &mut report);
+    let fleet = fleet::build(&document, &templates, &mut report);
+    let fleet = if report.is_clean() { Some(fleet) } else { None };
+    Loaded { fleet, diagnostics: report.into_diagnostics() }
+}
+
+/// The document of all sources, checked, in today's spellings.
+fn read(sources: &[Source]) -> (Tree, Report) {
+    let mut report = Report::on(sources.iter().map(|source| source.name.clone()).collect());
+    let mut parts = Vec::new();
+    for (index, source) in sources.iter().enumerate() {
+        let Ok(file) = u16::try_from(index) else { break };
+        if let Some(tree) = parse::parse(file, &source.bytes, &mut report) {
+            parts.push((source.at.clone(), tree));
+        }
+    }
+    let mut document = merge::merge(parts, &mut report);
+    schema::walk::check(&document, &schema::DOCUMENT, &Path::Root, &mut report);
+    older::rewrite(&mut document, &mut report);
+    check::level::check(&document, &mut report);
+    check::provisioning::check(&document, &mut report);
+    (document, report)
 }
 
 /// The resolved document for people and for Nix: one entry per member with everything from its template and the

@@ -1,5 +1,6 @@
 //! Collects problems, so that all of them are reported at once.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::diagnostic::Diagnostic;
@@ -17,6 +18,8 @@ pub struct Report {
     kept: Vec<(Span, Diagnostic)>,
     errors: usize,
     dropped: usize,
+    /// What has been said about which place: a template's problem is not repeated for each of its members.
+    said: BTreeSet<(Span, &'static str)>,
 }
 
 /// A problem to report: what, where and what would be right.
@@ -39,6 +42,8 @@ pub struct Problem<'a> {
 pub enum Path<'a> {
     /// The document.
     Root,
+    /// A path that has been printed before.
+    Printed(&'a str),
     /// A key of a map.
     Key(&'a Path<'a>, &'a str),
     /// An item of a list.
@@ -61,6 +66,7 @@ impl fmt::Display for Path<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Path::Root => Ok(()),
+            Path::Printed(path) => f.write_str(path),
             Path::Key(parent, key) => {
                 parent.fmt(f)?;
                 if !matches!(parent, Path::Root) {
@@ -126,6 +132,9 @@ impl Report {
 
     fn keep(&mut self, severity: Severity, problem: Problem<'_>) {
         let Problem { code, span, path, message, help } = problem;
+        if span.line > 0 && !self.said.insert((span, code)) {
+            return;
+        }
         if self.kept.len() >= KEPT_MAX {
             self.dropped += 1;
             return;

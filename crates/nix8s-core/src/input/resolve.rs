@@ -43,6 +43,11 @@ impl Templates {
         self.resolved.get(name)
     }
 
+    /// Every template, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Arc<Tree>)> {
+        self.resolved.iter().map(|(name, tree)| (&**name, tree))
+    }
+
     /// The names, for suggestions.
     pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
         self.resolved.keys().map(|name| &**name)

@@ -25,7 +25,7 @@ pub const CLUSTER: Kind = Kind::Table(&[
         key("network", NETWORK),
         key("k3s", Kind::Table(&[FLAGS, K3S])),
         key("kubeadm", Kind::Table(&[FLAGS])),
-        later("k0s", Kind::Table(&[FLAGS]), "k0s"),
+        key("k0s", Kind::Table(&[FLAGS])),
         older("kubernetes", KUBERNETES, "version and network"),
         key("ha", HA),
         older("firstServer", Kind::Text(&form::TEXT), "ha.firstServer"),
