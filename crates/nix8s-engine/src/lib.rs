@@ -6,6 +6,7 @@ pub mod journal;
 pub mod observe;
 pub mod port;
 pub mod progress;
+pub mod source;
 pub mod state;
 pub mod stop;
 mod summary;

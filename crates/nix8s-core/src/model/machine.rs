@@ -112,6 +112,31 @@ pub struct Ssh {
     pub port: u16,
     /// root.
     pub user: String,
+    /// How the user becomes root.
+    #[serde(default)]
+    pub sudo: Sudo,
+    /// The private key to log in with; none: what OpenSSH finds.
+    #[serde(default)]
+    pub key_file: Option<String>,
+    /// A host to go through, as `user@host:port`.
+    #[serde(default)]
+    pub jump: Option<String>,
+    /// The machine's public host key, if it is known beforehand.
+    #[serde(default)]
+    pub host_key: Option<String>,
+}
+
+/// `ssh.sudo`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sudo {
+    /// The user is root.
+    #[default]
+    None,
+    /// sudo asks nothing.
+    Passwordless,
+    /// sudo asks for a password.
+    Password,
 }
 
 /// `kubernetes`: kept for ever on the Node object.
