@@ -32,9 +32,16 @@ fn the_absence_of_each_rule_is_noticed() {
             continue;
         }
         match first_notice(row, most) {
-            Some(Noticed { seed, how }) => println!("rule {:>2}, {}: seed {seed}: {how}", row.number, row.name),
+            Some(Noticed { seed, how }) => {
+                println!("rule {:>2}, {}: seed {seed}: {how}", row.number, row.name)
+            }
             None => {
-                println!("rule {:>2}, {}: NOT NOTICED in {most} seeds", row.number, row.name);
+                println!(
+                    "rule {:>2}, {}: NOT NOTICED in {most} seeds{}",
+                    row.number,
+                    row.name,
+                    instead(row, most)
+                );
                 unnoticed.push(row.name);
             }
         }
@@ -68,6 +75,20 @@ fn first_notice(row: &Row, most: u64) -> Option<Noticed> {
     take_out(None);
     how.map(|how| Noticed { seed, how })
 }
+
+/// What the absence of a rule shows itself by that is not its being broken: where to look when it is not noticed.
+fn instead(row: &Row, most: u64) -> String {
+    let finding = (0..most.min(INSTEAD_MAX)).find_map(|seed| {
+        take_out(Some(row.rule));
+        let without = explore::run(seed, Settings::default());
+        take_out(None);
+        without.err().filter(|_| explore::run(seed, Settings::default()).is_ok())
+    });
+    finding.map_or_else(String::new, |finding| format!("; instead: {finding}"))
+}
+
+/// Seeds that are searched for what else shows.
+const INSTEAD_MAX: u64 = 200;
 
 /// How the world of a seed shows that this rule was broken, if it does.
 fn notice(row: &Row, seed: u64) -> Option<String> {
