@@ -32,6 +32,7 @@ test: needs ## run every test
 lint: needs ## formatting, clippy, tidy; shellcheck and cargo-deny where they are installed
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) clippy --package nix8s-sim --features mutation --all-targets --locked -- -D warnings
 	$(CARGO) xtask tidy
 	@if command -v shellcheck >/dev/null; then set -x; shellcheck scripts/*.sh .ci/run; \
 	else echo "SKIPPED shellcheck: it is not installed (Debian: apt-get install shellcheck)"; fi

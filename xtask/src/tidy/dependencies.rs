@@ -39,7 +39,7 @@ const ALLOWED: &[Allowed] = &[
     Allowed {
         package: "nix8s-sim",
         ours: &["nix8s-core", "nix8s-engine"],
-        others: &["async-trait", "jiff", "serde", "serde_json", "tokio"],
+        others: &["async-trait", "ipnet", "jiff", "rustix", "serde", "serde_json", "tokio"],
     },
     Allowed {
         package: "nix8s",

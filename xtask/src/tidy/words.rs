@@ -10,6 +10,9 @@ pub fn check(repository: &Repository) -> Vec<String> {
     let promises = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X:")];
     let mut complaints = Vec::new();
     for file in &repository.files {
+        // Users' configurations name users' folders.
+        let homes: &[&str] =
+            if file.path.starts_with("examples/") || file.path.contains("/tests/") { &[] } else { &homes };
         for (line, number) in file.text.lines().zip(1..) {
             if line.contains(&here) || homes.iter().any(|home| line.contains(home)) {
                 complaints.push(format!("{}:{number}: a path of somebody's computer", file.path));
