@@ -14,5 +14,6 @@ pub mod screen;
 pub mod status;
 pub mod summary;
 pub mod table;
+pub mod waits;
 pub mod words;
 pub mod yaml;

@@ -8,10 +8,7 @@ use jiff::tz::TimeZone;
 use nix8s_core::lifecycle::Stage;
 use nix8s_core::model::MachineName;
 use nix8s_core::model::Role;
-use nix8s_core::plan::Cause;
-use nix8s_core::plan::Ends;
 use nix8s_core::plan::FailureClass;
-use nix8s_core::plan::Wait;
 use nix8s_core::reconcile::age;
 use nix8s_engine::state::overview::MachineOverview;
 use nix8s_engine::state::overview::Overview;
@@ -19,19 +16,15 @@ use nix8s_engine::state::overview::Overview;
 use crate::output::Detail;
 use crate::output::Paint;
 use crate::output::clean;
-use crate::report::lines::wait_text;
 use crate::report::names::count;
 use crate::report::names::natural;
 use crate::report::names::thousands;
-use crate::report::plan::cause_name;
 use crate::report::table;
 use crate::report::table::Cell;
+use crate::report::waits;
 
 /// Machines of a cluster that are all shown; of more, only those that are not well.
 const MACHINES_MAX: usize = 50;
-
-/// Waits with the same cause that are shown each.
-const WAITS_MAX: usize = 8;
 
 /// A cluster.
 pub fn render(overview: &Overview, detail: Detail, paint: Paint) -> String {
@@ -55,7 +48,12 @@ pub fn render(overview: &Overview, detail: Detail, paint: Paint) -> String {
             format!("{} are", count(well, "other machine"))
         });
     }
-    waits(&mut out, &overview.waits, detail, paint);
+    if !overview.waits.is_empty() {
+        let _ = writeln!(out, "\n  {}", paint.bold("waits"));
+    }
+    for line in waits::lines(&overview.waits, detail, paint) {
+        let _ = writeln!(out, "    {line}");
+    }
     out
 }
 
@@ -175,29 +173,6 @@ fn stage_cell(stage: Stage, text: String, paint: Paint) -> String {
         | Stage::Draining
         | Stage::Deleting
         | Stage::Gone => paint.yellow(text),
-    }
-}
-
-fn waits(out: &mut String, waits: &[Wait], detail: Detail, paint: Paint) {
-    let mut by_cause: BTreeMap<Cause, Vec<&Wait>> = BTreeMap::new();
-    for wait in waits {
-        by_cause.entry(wait.cause).or_default().push(wait);
-    }
-    if !by_cause.is_empty() {
-        let _ = writeln!(out, "\n  {}", paint.bold("waits"));
-    }
-    for (cause, waits) in by_cause {
-        let name = match cause.ends() {
-            Ends::Info | Ends::Time => paint.dim(cause_name(cause)),
-            Ends::Outside | Ends::Permit => paint.yellow(cause_name(cause)),
-        };
-        let max = if detail == Detail::Verbose { waits.len() } else { WAITS_MAX };
-        for wait in waits.iter().take(max) {
-            let _ = writeln!(out, "    {name}  {}", wait_text(wait));
-        }
-        if waits.len() > max {
-            let _ = writeln!(out, "    {name}  and {} (-v shows all)", count(waits.len() - max, "more machine"));
-        }
     }
 }
 

@@ -21,8 +21,8 @@ use crate::output::Paint;
 use crate::output::clean;
 use crate::report::event;
 use crate::report::json as document;
-use crate::report::lines::wait_text;
 use crate::report::status;
+use crate::report::waits;
 
 /// Events that are shown: the rest is what `nix8s events --node` is for.
 const EVENTS_MAX: usize = 10;
@@ -118,7 +118,7 @@ fn text(
         line("failed", format!("{} ({}x): {}", error.step.as_str(), error.count, error.message));
     }
     for wait in waits {
-        line("waits", wait_text(wait));
+        line("waits", waits::sentence_of(wait));
     }
     let head = paint.bold(&found.machine);
     let mut text = format!("{head}\n{out}");
