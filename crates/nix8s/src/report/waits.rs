@@ -137,7 +137,10 @@ mod tests {
             wait("w3", Cause::Earlier, "w3 joins when a control plane is Ready"),
         ];
         let shown = lines(&waits, Detail::Normal, Paint::PLAIN).join("\n");
-        insta::assert_snapshot!(shown, @"");
+        insta::assert_snapshot!(shown, @r"
+        silent  no answer: try `nix8s node delete --lost w2`
+        earlier  w1, w3: joins when a control plane is Ready
+        ");
         assert_eq!(lines(&waits, Detail::Verbose, Paint::PLAIN).len(), 3);
     }
 
