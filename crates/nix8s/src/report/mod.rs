@@ -4,5 +4,7 @@ pub mod diagnostic;
 pub mod headline;
 pub mod names;
 pub mod plan;
+#[cfg(test)]
+mod sample;
 pub mod words;
 pub mod yaml;

@@ -287,3 +287,121 @@ pub fn cause_name(cause: Cause) -> String {
     let value = serde_json::to_value(cause).expect("a unit variant serialises to its name");
     value.as_str().unwrap_or_default().to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use nix8s_core::model::Role;
+    use nix8s_core::plan::Effect;
+
+    use super::*;
+    use crate::report::sample;
+
+    fn joins(cluster: &Cluster, via: &str) -> Vec<Step> {
+        let join = |machine: &MachineName| Effect::Join {
+            machine: machine.clone(),
+            role: Role::Worker,
+            via: via.parse().unwrap(),
+        };
+        let workers = cluster.machines.values().filter(|machine| machine.role == Role::Worker);
+        workers.map(|m| sample::step(join(&m.name), Risk::None, &format!("{} is not a member yet", m.name))).collect()
+    }
+
+    fn plan(cluster: &Cluster, steps: Vec<Step>, waits: Vec<Wait>) -> Plan {
+        Plan { cluster: cluster.name.clone(), at: Timestamp::UNIX_EPOCH, steps, waits }
+    }
+
+    fn shown(cluster: &Cluster, plan: &Plan, forecast: &[Step], detail: Detail) -> String {
+        render(&[View { cluster, plan, forecast }], detail, Paint::PLAIN)
+    }
+
+    #[test]
+    fn few_steps_are_shown_each_with_its_reason() {
+        let cluster = sample::cluster(1, 2);
+        let init = Effect::Init { machine: "cp1".parse().unwrap() };
+        let steps = vec![sample::step(init, Risk::None, "no control plane holds a datastore")];
+        let silent = Wait {
+            machine: Some("w2".parse().unwrap()),
+            cause: Cause::NotThereYet,
+            text: "no answer from 10.0.0.3 yet: boot it into an installer".to_owned(),
+            until: None,
+        };
+        let plan = plan(&cluster, steps, vec![silent]);
+        insta::assert_snapshot!(shown(&cluster, &plan, &joins(&cluster, "cp1"), Detail::Normal), @r"
+        prod: 1 step now and about 2 to follow: initialises the cluster on cp1 and joins 2 machines. Nothing that runs is touched. 1 thing waits for you.
+
+          now
+            + init:cp1  initialise the cluster (no control plane holds a datastore)
+
+          after that (forecast)
+            + join 2 workers: w1, w2
+
+          waits
+            not-there-yet  w2: no answer from 10.0.0.3 yet: boot it into an installer
+
+        + touches nothing that runs   ~ interrupts   - removes   ! erases
+        ");
+    }
+
+    #[test]
+    fn the_same_on_many_machines_is_told_once() {
+        let cluster = sample::cluster(3, 12);
+        let plan = plan(&cluster, joins(&cluster, "cp1"), Vec::new());
+        insta::assert_snapshot!(shown(&cluster, &plan, &[], Detail::Normal), @r"
+        prod: 12 steps now: joins 12 machines. Nothing that runs is touched.
+
+          now
+            12 workers: w1, w2, … w12, each:
+              + join  join as worker via cp1 (w1 is not a member yet)
+
+        + touches nothing that runs   ~ interrupts   - removes   ! erases
+        ");
+        let all = shown(&cluster, &plan, &[], Detail::Verbose);
+        assert_eq!(all.matches("join:w").count(), 12, "{all}");
+    }
+
+    #[test]
+    fn a_roll_is_told_as_one_round_after_another() {
+        let cluster = sample::cluster(1, 12);
+        let plan = plan(&cluster, sample::roll(&"cp1".parse().unwrap()).to_vec(), Vec::new());
+        let workers = cluster.machines.keys().filter(|name| name.as_str().starts_with('w'));
+        let forecast: Vec<Step> = workers.flat_map(sample::roll).collect();
+        insta::assert_snapshot!(shown(&cluster, &plan, &forecast, Detail::Normal), @r"
+        prod: 4 steps now and about 48 to follow: restarts Kubernetes on 13 machines. Interrupts 13 machines.
+
+          now
+            ~ cordon:cp1    cordon (before the drain)
+            ~ drain:cp1     drain, within 5m (kernel changes)
+            ~ restart:cp1   restart Kubernetes (kernel changes)
+            + uncordon:cp1  uncordon (it is well again)
+
+          after that (forecast)
+            ~ 12 workers in turn: w1, w2, … w12: cordon, drain, restart, uncordon
+
+        + touches nothing that runs   ~ interrupts   - removes   ! erases
+        ");
+    }
+
+    #[test]
+    fn ten_thousand_machines_fit_on_a_screen() {
+        let cluster = sample::cluster(0, 10_000);
+        let waits = cluster.machines.keys().map(|name| Wait {
+            machine: Some(name.clone()),
+            cause: Cause::Silent,
+            text: format!("{name} does not answer"),
+            until: None,
+        });
+        let plan = plan(&cluster, joins(&cluster, "cp1"), waits.collect());
+        let forecast: Vec<Step> = cluster.machines.keys().flat_map(sample::roll).collect();
+        let text = shown(&cluster, &plan, &forecast, Detail::Normal);
+        assert!(text.lines().count() < 20, "{text}");
+        assert!(text.contains("10,000 workers: w1, w2, … w10000"), "{text}");
+    }
+
+    #[test]
+    fn an_empty_plan_is_one_sentence() {
+        let cluster = sample::cluster(1, 0);
+        let plan = plan(&cluster, Vec::new(), Vec::new());
+        assert_eq!(shown(&cluster, &plan, &[], Detail::Normal), "prod: nothing to do.\n");
+    }
+}
