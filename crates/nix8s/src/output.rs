@@ -1,10 +1,12 @@
 //! Where output goes: data to stdout, everything else to stderr, colour where it is wanted.
 
-use std::cell::RefCell;
 use std::fmt::Display;
 use std::io;
 use std::io::IsTerminal;
 use std::io::Write;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
 
 use clap::ValueEnum;
 use clap::builder::styling::AnsiColor;
@@ -109,7 +111,7 @@ pub struct Output {
     pub paint: Paint,
     /// Colour on stderr.
     pub paint_err: Paint,
-    failed: RefCell<Option<io::Error>>,
+    failed: Mutex<Option<io::Error>>,
 }
 
 impl Output {
@@ -120,19 +122,22 @@ impl Output {
             Format::Json => Paint::PLAIN,
         };
         let paint_err = Paint::resolve(colour, &io::stderr());
-        Self { format, detail, paint, paint_err, failed: RefCell::new(None) }
+        Self { format, detail, paint, paint_err, failed: Mutex::new(None) }
     }
 
     /// Writes data. The first failure is kept for [`Self::failure`] and ends all further output: a reader that went
     /// away (`| head`) must not stop a run that changes machines.
     pub fn data(&self, text: &str) {
-        if self.failed.borrow().is_some() {
+        let mut failed = self.failed();
+        if failed.is_some() {
             return;
         }
         let mut out = io::stdout().lock();
-        if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-            *self.failed.borrow_mut() = Some(error);
-        }
+        *failed = out.write_all(text.as_bytes()).and_then(|()| out.flush()).err();
+    }
+
+    fn failed(&self) -> MutexGuard<'_, Option<io::Error>> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes a document on one line, as JSON lines are.
@@ -155,7 +160,7 @@ impl Output {
 
     /// Why data could not be written, unless the reader simply went away.
     pub fn failure(&self) -> Option<io::Error> {
-        self.failed.take().filter(|error| error.kind() != io::ErrorKind::BrokenPipe)
+        self.failed().take().filter(|error| error.kind() != io::ErrorKind::BrokenPipe)
     }
 }
 
