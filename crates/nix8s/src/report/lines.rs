@@ -15,8 +15,8 @@ use nix8s_engine::progress::Progress;
 use crate::output::Detail;
 use crate::output::Paint;
 use crate::output::clean;
+use crate::report::event::subject;
 use crate::report::names::count;
-use crate::report::words;
 
 /// Waits that are told in one go; `status` shows all.
 const WAITS_MAX: usize = 5;
@@ -54,14 +54,14 @@ impl Lines {
                 format!("{} {} {steps}", time(plan.at, paint), paint.dim(format_args!("round {cycle}:")))
             }),
             Progress::StepStarted { at, step } => self.is_told(step).then(|| {
-                format!("{} {}  {} {}", time(*at, paint), paint.cyan("begins"), what(step, paint), why(step, paint))
+                format!("{} {}  {} {}", time(*at, paint), paint.cyan("begins"), subject(&step.effect, paint), why(step, paint))
             }),
             Progress::StepDone { at, step, took_ms, note } => {
                 // A person who read the reason when the step began need not read it again.
                 let why = if self.is_told(step) { String::new() } else { format!(" {}", why(step, paint)) };
                 let note = note.as_ref().map(|note| format!(": {}", clean(note))).unwrap_or_default();
                 let took = took(*took_ms);
-                Some(format!("{} {}    {}{note}, {took}{why}", time(*at, paint), paint.green("done"), what(step, paint)))
+                Some(format!("{} {}    {}{note}, {took}{why}", time(*at, paint), paint.green("done"), subject(&step.effect, paint)))
             }
             Progress::StepFailed { at, step, failure } => {
                 let again = match failure.class {
@@ -70,11 +70,11 @@ impl Lines {
                 };
                 let hint = failure.hint.as_ref().map(|hint| format!(" {}", clean(hint))).unwrap_or_default();
                 let message = clean(&failure.message);
-                let head = format!("{} {}  {}", time(*at, paint), paint.red("failed"), what(step, paint));
+                let head = format!("{} {}  {}", time(*at, paint), paint.red("failed"), subject(&step.effect, paint));
                 Some(format!("{head}: {message}; {again}.{hint}"))
             }
             Progress::StepSkipped { step, why } => (self.detail == Detail::Verbose)
-                .then(|| format!("{}          {}: {}", paint.dim("skipped"), what(step, paint), clean(why))),
+                .then(|| format!("{}          {}: {}", paint.dim("skipped"), subject(&step.effect, paint), clean(why))),
             Progress::Waiting { waits, until } => self.waiting(waits, *until),
             Progress::Warning { text } => Some(format!("{} {}", paint.yellow("warning:"), clean(text))),
             Progress::Ended { .. } => None,
@@ -118,15 +118,6 @@ pub fn wait_text(wait: &Wait) -> String {
     match &wait.machine {
         Some(machine) if !text.contains(machine.as_str()) => format!("{machine}: {text}"),
         Some(_) | None => text,
-    }
-}
-
-/// A step's machine and what is done there.
-pub fn what(step: &Step, paint: Paint) -> String {
-    let words = clean(&words::effect(&step.effect));
-    match step.effect.machine() {
-        Some(machine) => format!("{}: {words}", paint.bold(machine)),
-        None => words,
     }
 }
 

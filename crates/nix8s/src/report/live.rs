@@ -12,6 +12,7 @@ use nix8s_core::plan::StepId;
 use nix8s_engine::progress::Progress;
 
 use crate::output::Paint;
+use crate::report::event::subject;
 use crate::report::lines;
 use crate::report::names::count;
 
@@ -107,7 +108,7 @@ impl Live {
         let mut texts: Vec<String> = Vec::new();
         for (since, step) in self.running.values().take(RUNNING_MAX) {
             let since = paint.dim(format_args!("since {}", lines::clock(*since)));
-            texts.push(format!("  {} {} {since}", paint.cyan(">"), lines::what(step, paint)));
+            texts.push(format!("  {} {} {since}", paint.cyan(">"), subject(&step.effect, paint)));
         }
         if self.running.len() > RUNNING_MAX {
             texts.push(format!("  {} and {}", paint.cyan(">"), count(self.running.len() - RUNNING_MAX, "more step")));
