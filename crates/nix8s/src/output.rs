@@ -158,6 +158,12 @@ impl Output {
         let _ = writeln!(io::stderr().lock(), "{text}");
     }
 
+    /// Asks something; the answer is typed on the same line.
+    pub fn ask(&self, text: &str) {
+        let mut err = io::stderr().lock();
+        let _ = write!(err, "{text}").and_then(|()| err.flush());
+    }
+
     /// Why data could not be written, unless the reader simply went away.
     pub fn failure(&self) -> Option<io::Error> {
         self.failed().take().filter(|error| error.kind() != io::ErrorKind::BrokenPipe)

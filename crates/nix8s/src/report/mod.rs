@@ -10,5 +10,6 @@ pub mod names;
 pub mod plan;
 #[cfg(test)]
 mod sample;
+pub mod screen;
 pub mod words;
 pub mod yaml;

@@ -42,7 +42,7 @@ pub fn effect(effect: &Effect) -> String {
         Effect::GenerateSecrets { missing } => format!("make {}", secrets(missing.iter())),
         Effect::ElectFirstServer { .. } => "choose it to initialise the cluster".to_owned(),
         Effect::Install { provisioner, system, version, scope, .. } => format!(
-            "install NixOS with Kubernetes {version} by {} ({}), erasing {}",
+            "install NixOS with Kubernetes {version} by {} ({}){}",
             provisioner.as_str(),
             system.short(),
             scope_words(*scope)
@@ -76,9 +76,9 @@ pub fn effect(effect: &Effect) -> String {
 
 fn scope_words(scope: EraseScope) -> &'static str {
     match scope {
-        EraseScope::System => "its system and etcd disks",
-        EraseScope::Foreign => "its system and etcd disks, whatever is on them",
-        EraseScope::All => "all of its disks, data disks too",
+        EraseScope::System => "",
+        EraseScope::Foreign => ", erasing its system and etcd disks whatever is on them",
+        EraseScope::All => ", erasing all of its disks, data disks too",
     }
 }
 
