@@ -2,8 +2,13 @@
 
 pub mod code;
 pub mod diagnostic;
+pub mod form;
+pub mod merge;
+pub mod older;
 pub mod parse;
 pub mod report;
+pub mod resolve;
+pub mod schema;
 pub mod tree;
 
 use crate::model::Fleet;
