@@ -1,5 +1,6 @@
 //! Puts sources together into one document; a key given twice is an error that names both places.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::At;
@@ -29,7 +30,7 @@ pub fn merge(parts: Vec<(At, Tree)>, report: &mut Report) -> Tree {
         };
         match &tree.value {
             Value::Null => {}
-            Value::Map(_) => lay(&mut document, tree, &Path::Root, 0, report),
+            Value::Map(_) => lay(&mut document, tree, &Path::Root, &Together::Document, report),
             _ => {
                 let message = format!("is {}, but should be a map with nodes, clusters, provisioning", tree.kind());
                 report.error(Problem { code: code::KIND, span, path: &Path::Root, message, help: None });
@@ -47,17 +48,38 @@ fn nest(keys: &[&str], tree: Tree) -> Tree {
     })
 }
 
-/// Top-level keys and the names below `nodes`, `clusters` and others are put together; everything deeper has one place.
-const LEVELS_MERGED: usize = 2;
+/// Where maps of several sources are put together; everything else has one place.
+enum Together {
+    /// The document, and what stands below its keys.
+    Document,
+    /// `clusters`: a fragment may add members to a cluster.
+    Clusters,
+    /// A cluster.
+    Cluster,
+    /// `nodes`, `members`, `policy` and the like: their entries have one place.
+    Entries,
+}
 
-fn lay(into: &mut Tree, from: Tree, path: &Path<'_>, level: usize, report: &mut Report) {
+impl Together {
+    fn below(&self, key: &str) -> Option<Self> {
+        match self {
+            Self::Document if key == "clusters" => Some(Self::Clusters),
+            Self::Document => Some(Self::Entries),
+            Self::Clusters => Some(Self::Cluster),
+            Self::Cluster if key == "members" => Some(Self::Entries),
+            Self::Cluster | Self::Entries => None,
+        }
+    }
+}
+
+fn lay(into: &mut Tree, from: Tree, path: &Path<'_>, here: &Together, report: &mut Report) {
     let Value::Map(new) = from.value else { return };
     let Some(entries) = into.entries_mut() else { return };
     if entries.is_empty() {
         *entries = new;
         return;
     }
-    let mut places: std::collections::BTreeMap<Arc<str>, usize> =
+    let mut places: BTreeMap<Arc<str>, usize> =
         entries.iter().enumerate().map(|(at, entry)| (Arc::clone(&entry.key), at)).collect();
     for entry in new {
         let Some(at) = places.get(&entry.key).copied() else {
@@ -65,14 +87,14 @@ fn lay(into: &mut Tree, from: Tree, path: &Path<'_>, level: usize, report: &mut 
             entries.push(entry);
             continue;
         };
-        let both = matches!((&entries[at].tree.value, &entry.tree.value), (Value::Map(_), Value::Map(_)));
-        if both && level + 1 < LEVELS_MERGED {
-            lay(&mut entries[at].tree, entry.tree, &path.key(&entry.key), level + 1, report);
+        let path = &path.key(&entry.key);
+        let maps = matches!((&entries[at].tree.value, &entry.tree.value), (Value::Map(_), Value::Map(_)));
+        if let Some(below) = here.below(&entry.key).filter(|_| maps) {
+            lay(&mut entries[at].tree, entry.tree, path, &below, report);
         } else {
             let first = report.show(entries[at].key_span);
             let message = format!("{} is given here and at {first}", quoted(&entry.key));
             let help = Some("keep it in one of the two places".to_owned());
-            let path = &path.key(&entry.key);
             report.error(Problem { code: code::GIVEN_TWICE, span: entry.key_span, path, message, help });
         }
     }

@@ -44,7 +44,7 @@ impl Templates {
     }
 
     /// The names, for suggestions.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
+    pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
         self.resolved.keys().map(|name| &**name)
     }
 
@@ -80,7 +80,7 @@ impl Templates {
     /// The settings of a member: its own `Arc` when it overrides something, else its template's.
     pub fn member(&self, member: &Tree, path: &Path<'_>, report: &mut Report) -> Option<Arc<Tree>> {
         let base = self.base(member, path, report);
-        let overrides = |entry: &&Entry| !MEMBER_KEYS.contains(&&*entry.key) && &*entry.key != "role";
+        let overrides = |entry: &&Entry| !MEMBER_KEYS.contains(&&*entry.key) && *entry.key != *"role";
         if member.entries().iter().any(|entry| overrides(&entry)) {
             let own = member.entries().iter().filter(overrides).cloned().collect();
             let own = Tree { value: Value::Map(own), span: member.span };
@@ -136,16 +136,26 @@ fn report_cycle(chain: &[&Entry], report: &mut Report) {
     let names: Vec<&str> = chain.iter().map(|entry| &*entry.key).chain([&*first.key]).take(20).collect();
     let message = format!("the templates extend each other in a circle: {}", names.join(" → "));
     let span = first.tree.get("extends").map_or(first.key_span, |tree| tree.span);
-    let path = &Path::Root.key("nodes").key(&first.key).key("extends");
-    report.error(Problem { code: code::EXTENDS_CYCLE, span, path, message, help: None });
+    report.error(Problem {
+        code: code::EXTENDS_CYCLE,
+        span,
+        path: &Path::Root.key("nodes").key(&first.key).key("extends"),
+        message,
+        help: None,
+    });
 }
 
 fn unknown_parent(entry: &Entry, parent: &str, own: &BTreeMap<&str, &Entry>, report: &mut Report) {
     let message = format!("extends {}, which is not in nodes", quoted(parent));
     let help = suggest(parent, own.keys().copied().filter(|name| *name != &*entry.key));
     let span = entry.tree.get("extends").map_or(entry.key_span, |tree| tree.span);
-    let path = &Path::Root.key("nodes").key(&entry.key).key("extends");
-    report.error(Problem { code: code::UNKNOWN_TEMPLATE, span, path, message, help });
+    report.error(Problem {
+        code: code::UNKNOWN_TEMPLATE,
+        span,
+        path: &Path::Root.key("nodes").key(&entry.key).key("extends"),
+        message,
+        help,
+    });
 }
 
 /// Lays settings of a machine over those from further up.
