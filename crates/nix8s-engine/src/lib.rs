@@ -9,3 +9,4 @@ pub mod progress;
 pub mod state;
 pub mod stop;
 pub mod world;
+pub mod source;

@@ -112,6 +112,26 @@ pub struct Ssh {
     pub port: u16,
     /// root.
     pub user: String,
+    /// How the user becomes root.
+    pub sudo: Sudo,
+    /// The private key to log in with; none: what OpenSSH finds.
+    pub key_file: Option<String>,
+    /// A host to go through, as `user@host:port`.
+    pub jump: Option<String>,
+    /// The machine's public host key, if it is known beforehand.
+    pub host_key: Option<String>,
+}
+
+/// `ssh.sudo`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sudo {
+    /// The user is root.
+    None,
+    /// sudo asks nothing.
+    Passwordless,
+    /// sudo asks for a password.
+    Password,
 }
 
 /// `kubernetes`: kept for ever on the Node object.

@@ -20,7 +20,7 @@ pub fn line(event: &Event, paint: Paint) -> String {
 /// The machine that an event is about, if it is about one.
 pub fn machine(what: &What) -> Option<&MachineName> {
     match what {
-        What::RunStarted { .. } | What::RunEnded { .. } | What::ClusterFound => None,
+        What::RunStarted { .. } | What::RunEnded { .. } | What::ClusterFound | What::ApiLost | What::ApiBack => None,
         What::Started { effect } | What::Done { effect, .. } | What::Failed { effect, .. } => effect.machine(),
         What::Recognised { machine, .. }
         | What::Joined { machine, .. }
@@ -55,6 +55,8 @@ fn text(what: &What, paint: Paint) -> String {
         }
         What::Joined { machine, role, .. } => saw("sees    ", machine, &format!("it is a node ({role})")),
         What::ClusterFound => format!("{} the cluster exists", paint.cyan("sees    ")),
+        What::ApiLost => format!("{} the API server does not answer", paint.cyan("sees    ")),
+        What::ApiBack => format!("{} the API server answers again", paint.cyan("sees    ")),
         What::LostSight { machine } => saw("sees    ", machine, "it does not answer"),
         What::Sighted { machine } => saw("sees    ", machine, "it answers again"),
         What::NotReady { machine } => saw("sees    ", machine, "its node is not Ready"),

@@ -1,0 +1,152 @@
+//! Collects problems, so that all of them are reported at once.
+
+use std::fmt;
+
+use super::diagnostic::Diagnostic;
+use super::diagnostic::Place;
+use super::diagnostic::Severity;
+use super::tree::Span;
+
+/// Problems kept. More than a person reads at once, and a bound on memory when every one of 100,000 members is wrong.
+const KEPT_MAX: usize = 1_000;
+
+/// Where problems are collected.
+#[derive(Debug, Default)]
+pub struct Report {
+    files: Vec<String>,
+    kept: Vec<(Span, Diagnostic)>,
+    errors: usize,
+    dropped: usize,
+}
+
+/// A problem to report: what, where and what would be right.
+#[derive(Debug)]
+pub struct Problem<'a> {
+    /// Its code, from [`super::code`].
+    pub code: &'static str,
+    /// Where.
+    pub span: Span,
+    /// The key.
+    pub path: &'a Path<'a>,
+    /// What is wrong.
+    pub message: String,
+    /// What would be right.
+    pub help: Option<String>,
+}
+
+/// A key in the document, as a chain on the stack: it costs nothing until it is printed.
+#[derive(Debug, Clone, Copy)]
+pub enum Path<'a> {
+    /// The document.
+    Root,
+    /// A key of a map.
+    Key(&'a Path<'a>, &'a str),
+    /// An item of a list.
+    Item(&'a Path<'a>, usize),
+}
+
+impl<'a> Path<'a> {
+    /// The path of a key below.
+    pub fn key(&'a self, key: &'a str) -> Path<'a> {
+        Path::Key(self, key)
+    }
+
+    /// The path of an item below.
+    pub fn item(&'a self, index: usize) -> Path<'a> {
+        Path::Item(self, index)
+    }
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Path::Root => Ok(()),
+            Path::Key(parent, key) => {
+                parent.fmt(f)?;
+                if !matches!(parent, Path::Root) {
+                    f.write_str(".")?;
+                }
+                let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+                if !key.is_empty() && key.len() <= 80 && key.bytes().all(plain) {
+                    f.write_str(key)
+                } else {
+                    write!(f, "{}", quoted(key))
+                }
+            }
+            Path::Item(parent, index) => {
+                parent.fmt(f)?;
+                write!(f, "[{index}]")
+            }
+        }
+    }
+}
+
+/// A user's text in a message: quoted, control characters escaped, at most 80 characters of it.
+pub fn quoted(text: &str) -> String {
+    match text.char_indices().nth(80) {
+        Some((cut, _)) => format!("{:?}…", &text[..cut]),
+        None => format!("{text:?}"),
+    }
+}
+
+impl Report {
+    /// A report on sources with these names.
+    pub fn on(files: Vec<String>) -> Self {
+        Self { files, ..Self::default() }
+    }
+
+    /// Something that cannot work.
+    pub fn error(&mut self, problem: Problem<'_>) {
+        self.errors += 1;
+        self.keep(Severity::Error, problem);
+    }
+
+    /// Something that may be meant.
+    pub fn warning(&mut self, problem: Problem<'_>) {
+        self.keep(Severity::Warning, problem);
+    }
+
+    /// Whether nothing stands in the way of a fleet.
+    pub fn is_clean(&self) -> bool {
+        self.errors == 0
+    }
+
+    /// Where something stands, for people: `nodes/a.yaml:3:5`.
+    pub fn show(&self, span: Span) -> String {
+        match self.place(span) {
+            Some(place) => format!("{}:{}:{}", place.file, place.line, place.column),
+            None => "an unknown place".to_owned(),
+        }
+    }
+
+    fn place(&self, span: Span) -> Option<Place> {
+        let file = self.files.get(usize::from(span.file)).filter(|_| span.line > 0)?;
+        Some(Place { file: file.clone(), line: span.line, column: span.column })
+    }
+
+    fn keep(&mut self, severity: Severity, problem: Problem<'_>) {
+        let Problem { code, span, path, message, help } = problem;
+        if self.kept.len() >= KEPT_MAX {
+            self.dropped += 1;
+            return;
+        }
+        let place = self.place(span);
+        let diagnostic = Diagnostic { severity, code, place, path: path.to_string(), message, help };
+        self.kept.push((span, diagnostic));
+    }
+
+    /// Everything that was reported, by place.
+    pub fn into_diagnostics(mut self) -> Vec<Diagnostic> {
+        self.kept.sort_by(|(a, x), (b, y)| (a, x.severity, x.code, &x.path).cmp(&(b, y.severity, y.code, &y.path)));
+        let mut all: Vec<Diagnostic> = self.kept.into_iter().map(|(_, diagnostic)| diagnostic).collect();
+        all.dedup();
+        if self.dropped > 0 {
+            let message = format!("{} more problems are not shown", self.dropped);
+            let severity = if self.errors > 0 { Severity::Error } else { Severity::Warning };
+            let code = super::code::TOO_MANY_PROBLEMS;
+            let help = Some("mend those above first".to_owned());
+            all.push(Diagnostic { severity, code, place: None, path: String::new(), message, help });
+        }
+        all
+    }
+}

@@ -1,0 +1,210 @@
+//! Finds the configuration and reads its files; what they mean is core's business.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::io::Read;
+use std::path::Path;
+use std::path::PathBuf;
+
+use nix8s_core::input::At;
+use nix8s_core::input::Source;
+use nix8s_core::input::parse::SOURCE_MAX;
+
+/// Names that are looked for in the current directory and its parents, in this order.
+const NAMES: &[&str] = &["nix8s.yaml", "nix8s.yml", "nix8s.json"];
+/// Top-level keys that may have a file of their own in a folder.
+const KEYS: &[&str] = &["provisioning", "reconciler", "policy", "bootstrap", "users"];
+/// Files of a folder together. 100,000 machines are some 30 MiB.
+const TOTAL_MAX: usize = 256 << 20;
+
+/// Why there is no configuration to read.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// Nothing was named and nothing was found.
+    #[error("no configuration: looked for {} in {from} and the directories above it", NAMES.join(", "))]
+    NotFound {
+        /// Where the search began.
+        from: PathBuf,
+    },
+    /// The folder holds none of the files of a configuration.
+    #[error("no configuration in {dir}: looked for {}, and for nodes/, clusters/, nix8s.d/ and {}", NAMES.join(", "), key_files())]
+    EmptyFolder {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// A flake: read by a later version.
+    #[error("{dir} is a flake: configurations in Nix come with a later version of nix8s; name a YAML or JSON file with --config")]
+    Flake {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// The two forms contradict each other.
+    #[error("{dir} holds several configurations: {}; keep one or name it with --config", names.join(", "))]
+    Several {
+        /// The folder.
+        dir: PathBuf,
+        /// The files found.
+        names: Vec<String>,
+    },
+    /// A file has no name that is text.
+    #[error("the file name {path} is not UTF-8, but becomes the name of a template or cluster; rename it")]
+    Name {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file or all of them are larger than nix8s reads.
+    #[error("{name} is larger than the limit of {limit_mib} MiB")]
+    TooLarge {
+        /// The file or folder.
+        name: String,
+        /// The limit.
+        limit_mib: usize,
+    },
+    /// The system did not let us.
+    #[error("could not read {name}")]
+    Read {
+        /// The file or folder.
+        name: String,
+        /// What came back.
+        #[source]
+        source: io::Error,
+    },
+}
+
+fn key_files() -> String {
+    KEYS.iter().map(|key| format!("{key}.yaml")).collect::<Vec<_>>().join(", ")
+}
+
+/// Where to look for the configuration.
+#[derive(Debug)]
+pub struct Search<'a> {
+    /// `--config`: a file, a folder, or `-` for standard input.
+    pub config: Option<&'a Path>,
+    /// The current directory.
+    pub from: &'a Path,
+}
+
+/// Finds and reads the sources of the configuration.
+///
+/// # Errors
+/// When there is none, more than one, or one that cannot be read.
+pub fn read(search: &Search<'_>, stdin: &mut dyn Read) -> Result<Vec<Source>, SourceError> {
+    match search.config {
+        Some(path) if path == Path::new("-") => {
+            let bytes = read_limited(stdin, "<stdin>")?;
+            Ok(vec![Source { name: "<stdin>".to_owned(), at: At::Document, bytes }])
+        }
+        Some(path) => {
+            let full = search.from.join(path);
+            if full.is_dir() { folder(&full, path) } else { Ok(vec![file(&full, path, At::Document)?]) }
+        }
+        None => found(search.from),
+    }
+}
+
+/// The nearest configuration file, here or above.
+fn found(from: &Path) -> Result<Vec<Source>, SourceError> {
+    for dir in from.ancestors() {
+        let shown = |name: &str| if dir == from { PathBuf::from(name) } else { dir.join(name) };
+        let here: Vec<&str> = NAMES.iter().copied().filter(|name| dir.join(name).is_file()).collect();
+        match here.as_slice() {
+            [] if dir.join("nix8s.d").is_dir() || dir.join("clusters").is_dir() && dir.join("nodes").is_dir() => {
+                return folder(dir, if dir == from { Path::new("") } else { dir });
+            }
+            [] => {}
+            [name] => return beside(dir, file(&dir.join(name), &shown(name), At::Document)?, &shown("nix8s.d")),
+            several => return Err(several_in(dir, several)),
+        }
+        if dir.join("flake.nix").is_file() {
+            return Err(SourceError::Flake { dir: dir.to_owned() });
+        }
+    }
+    Err(SourceError::NotFound { from: from.to_owned() })
+}
+
+/// A found file and the fragments beside it.
+fn beside(dir: &Path, main: Source, shown: &Path) -> Result<Vec<Source>, SourceError> {
+    let mut sources = vec![main];
+    read_folder(&dir.join("nix8s.d"), shown, &mut sources, |_| At::Document)?;
+    Ok(sources)
+}
+
+fn several_in(dir: &Path, names: &[&str]) -> SourceError {
+    SourceError::Several { dir: dir.to_owned(), names: names.iter().map(|name| (*name).to_owned()).collect() }
+}
+
+/// The folder form: one file per template, cluster and top-level key.
+fn folder(dir: &Path, shown: &Path) -> Result<Vec<Source>, SourceError> {
+    let mut sources = Vec::new();
+    let here: Vec<&str> = NAMES.iter().copied().filter(|name| dir.join(name).is_file()).collect();
+    match here.as_slice() {
+        [] => {}
+        [name] => sources.push(file(&dir.join(name), &shown.join(name), At::Document)?),
+        several => return Err(several_in(dir, several)),
+    }
+    read_folder(&dir.join("nodes"), &shown.join("nodes"), &mut sources, At::Node)?;
+    read_folder(&dir.join("clusters"), &shown.join("clusters"), &mut sources, At::Cluster)?;
+    for key in KEYS {
+        for end in ["yaml", "yml", "json"] {
+            let name = format!("{key}.{end}");
+            if dir.join(&name).is_file() {
+                sources.push(file(&dir.join(&name), &shown.join(&name), At::Key((*key).to_owned()))?);
+            }
+        }
+    }
+    read_folder(&dir.join("nix8s.d"), &shown.join("nix8s.d"), &mut sources, |_| At::Document)?;
+    if !sources.is_empty() {
+        return Ok(sources);
+    }
+    if dir.join("flake.nix").is_file() {
+        return Err(SourceError::Flake { dir: dir.to_owned() });
+    }
+    Err(SourceError::EmptyFolder { dir: dir.to_owned() })
+}
+
+/// Every YAML and JSON file of a folder, by name; hidden files and other kinds are left alone.
+fn read_folder(dir: &Path, shown: &Path, sources: &mut Vec<Source>, at: fn(String) -> At) -> Result<(), SourceError> {
+    if !dir.is_dir() {
+        return Ok(());
+    }
+    let fail = |source| SourceError::Read { name: shown.display().to_string(), source };
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(dir).map_err(fail)? {
+        paths.push(entry.map_err(fail)?.path());
+    }
+    paths.sort();
+    for path in paths {
+        let is_ours = path.extension().and_then(OsStr::to_str).is_some_and(|e| matches!(e, "yaml" | "yml" | "json"));
+        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if !is_ours || hidden || !path.is_file() {
+            continue;
+        }
+        let stem = path.file_stem().and_then(OsStr::to_str).ok_or_else(|| SourceError::Name { path: path.clone() })?;
+        let name = shown.join(path.file_name().unwrap_or_default());
+        sources.push(file(&path, &name, at(stem.to_owned()))?);
+        if sources.iter().map(|source| source.bytes.len()).sum::<usize>() > TOTAL_MAX {
+            return Err(SourceError::TooLarge { name: shown.display().to_string(), limit_mib: TOTAL_MAX >> 20 });
+        }
+    }
+    Ok(())
+}
+
+fn file(path: &Path, shown: &Path, at: At) -> Result<Source, SourceError> {
+    let name = shown.display().to_string();
+    let mut open = fs::File::open(path).map_err(|source| SourceError::Read { name: name.clone(), source })?;
+    let bytes = read_limited(&mut open, &name)?;
+    Ok(Source { name, at, bytes })
+}
+
+/// Reads to the end, or to the limit: a device or an endless pipe must not take all memory.
+fn read_limited(from: &mut dyn Read, name: &str) -> Result<Vec<u8>, SourceError> {
+    let mut bytes = Vec::new();
+    let limit = u64::try_from(SOURCE_MAX).expect("the limit fits 64 bits") + 1;
+    let read = from.take(limit).read_to_end(&mut bytes);
+    read.map_err(|source| SourceError::Read { name: name.to_owned(), source })?;
+    if bytes.len() > SOURCE_MAX {
+        return Err(SourceError::TooLarge { name: name.to_owned(), limit_mib: SOURCE_MAX >> 20 });
+    }
+    Ok(bytes)
+}
