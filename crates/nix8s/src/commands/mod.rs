@@ -2,13 +2,17 @@
 
 pub mod apply;
 pub mod config;
+mod consent;
 pub mod events;
 pub mod node;
+mod permit;
 pub mod plan;
 mod project;
+mod signal;
 pub mod status;
 pub mod validate;
 pub mod version;
+mod world;
 
 use clap::Parser;
 use serde_json::json;

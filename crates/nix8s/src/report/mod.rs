@@ -11,5 +11,6 @@ pub mod plan;
 #[cfg(test)]
 mod sample;
 pub mod screen;
+pub mod summary;
 pub mod words;
 pub mod yaml;
