@@ -65,7 +65,10 @@ pub const MOVES: &[(Stage, &[Stage])] = &[
     (Draining, &[Deleting, Gone, Ready, Joined, Stale, Provisioned, Updating]),
     (Deleting, &[Gone, Ready, Joined, Stale, Provisioned, Discovered, Joining, Pending]),
     (Gone, &[Pending, Discovered, Provisioned, Joining, Ready, Joined, Deleting]),
-    (Stale, &[Ready, Joined, Provisioned, Updating, Joining, Draining, Deleting, Gone, Discovered, Provisioning]),
+    (
+        Stale,
+        &[Ready, Joined, Provisioned, Updating, Joining, Draining, Deleting, Gone, Discovered, Provisioning],
+    ),
 ];
 
 impl Stage {
@@ -177,13 +180,25 @@ mod tests {
     use super::*;
 
     const ALL: [Stage; 13] = [
-        Pending, Discovered, Provisioning, Provisioned, Joining, Joined, Ready, Updating, Draining, Deleting, Gone,
-        Error, Stale,
+        Pending,
+        Discovered,
+        Provisioning,
+        Provisioned,
+        Joining,
+        Joined,
+        Ready,
+        Updating,
+        Draining,
+        Deleting,
+        Gone,
+        Error,
+        Stale,
     ];
 
     #[test]
     fn the_design_s_path_of_life_is_in_the_table() {
-        let path = [Pending, Discovered, Provisioning, Provisioned, Joining, Joined, Ready, Updating, Ready, Stale];
+        let path =
+            [Pending, Discovered, Provisioning, Provisioned, Joining, Joined, Ready, Updating, Ready, Stale];
         for pair in path.windows(2) {
             assert!(pair[0].leads_to(pair[1]), "{pair:?}");
         }

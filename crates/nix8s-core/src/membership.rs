@@ -22,6 +22,7 @@ pub fn render(cluster: &Cluster) -> Membership {
         .map(|m| serde_json::json!({ "name": m.name, "ip": m.ip, "role": m.role }))
         .collect();
     let api = cluster.ha.vip.map(|vip| vip.to_string());
-    let content = serde_json::json!({ "version": 1, "vip": api, "port": cluster.ha.port, "hosts": hosts }).to_string();
+    let content =
+        serde_json::json!({ "version": 1, "vip": api, "port": cluster.ha.port, "hosts": hosts }).to_string();
     Membership { digest: crate::digest::of(content.as_bytes()), content }
 }

@@ -142,11 +142,8 @@ impl Past {
             What::Done { effect, .. } => self.done(effect, at),
             What::Failed { effect, failure } => self.failed(effect, failure, at),
             What::Recognised { machine, installation, uuid } => {
-                self.machine(machine).provisioned = Some(Provisioned {
-                    installation: installation.clone(),
-                    uuid: Some(uuid.clone()),
-                    at,
-                });
+                self.machine(machine).provisioned =
+                    Some(Provisioned { installation: installation.clone(), uuid: Some(uuid.clone()), at });
             }
             What::Joined { machine, uid, role } => {
                 self.machine(machine).joined = Some(Joined { role: *role, uid: Some(uid.clone()), at });
@@ -297,11 +294,8 @@ impl Past {
     }
 
     fn provisioned(&mut self, name: &MachineName, id: &str, hardware: Option<&Hardware>, at: Timestamp) {
-        self.machine(name).provisioned = Some(Provisioned {
-            installation: id.to_owned(),
-            uuid: hardware.map(|h| h.uuid.clone()),
-            at,
-        });
+        self.machine(name).provisioned =
+            Some(Provisioned { installation: id.to_owned(), uuid: hardware.map(|h| h.uuid.clone()), at });
     }
 
     /// Machines that nix8s made members and that have not left.

@@ -18,18 +18,24 @@ use nix8s_core::plan::Violation;
 use nix8s_core::plan::Wait;
 use nix8s_core::plan::check;
 use nix8s_core::reconcile;
+use serde::Serialize;
 
 use crate::execute::execute;
 use crate::journal::Journal;
 use crate::observe::observe;
 use crate::progress::Observer;
 use crate::progress::Progress;
+use crate::state::export::Exporter;
+use crate::state::layout;
+use crate::state::marker;
 use crate::stop::Level;
 use crate::stop::Stop;
+use crate::summary;
 use crate::world::World;
 
 /// How a run ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Ending {
     /// Nothing is left to do; waits that are only information may remain.
     Converged,
@@ -78,7 +84,8 @@ impl Ending {
 }
 
 /// How a run ended, and what it came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Report {
     /// How it ended.
     pub ending: Ending,
@@ -141,7 +148,7 @@ const PAUSE_MIN: Duration = Duration::from_secs(1);
 /// When the state directory cannot be read or written. What was under way is dropped; the next run resumes.
 pub async fn converge(
     world: &World,
-    settings: Settings,
+    settings: &Settings,
     consent: &mut dyn Consent,
     stop: &mut Stop,
     hear: &mut dyn Observer,
@@ -149,15 +156,20 @@ pub async fn converge(
     let ports = &world.ports;
     let mut journal = Journal::open(ports.store.clone(), ports.clock.clone(), world.run.clone())?;
     journal.record([What::RunStarted { command: settings.command.clone() }])?;
-    let mut run = Run::new(world, settings, ports.clock.now());
+    let (began, command) = (ports.clock.now(), settings.command.clone());
+    let mut run = Run::new(world, settings, began);
     let ending = loop {
         if let Some(ending) = run.cycle(&mut journal, consent, stop, hear).await? {
             break ending;
         }
     };
     journal.record([What::RunEnded { outcome: ending.as_str().to_owned() }])?;
-    hear.hear(&Progress::Ended { ending: ending.clone() });
-    run.report.ending = ending;
+    run.report.ending = ending.clone();
+    summary::keep(world, &command, began, &run.report, run.plan.as_deref(), hear);
+    if let Err(error) = journal.keep_snapshot() {
+        hear.hear(&Progress::Warning { text: format!("writing {}: {error}", layout::SNAPSHOT) });
+    }
+    hear.hear(&Progress::Ended { ending });
     Ok(run.report)
 }
 
@@ -171,11 +183,14 @@ struct Run<'a> {
     moved: Timestamp,
     /// What was waited for after the last look.
     waited: Vec<(Option<MachineName>, Cause)>,
+    exporter: Exporter,
+    /// The last plan.
+    plan: Option<Arc<Plan>>,
     report: Report,
 }
 
 impl<'a> Run<'a> {
-    fn new(world: &'a World, settings: Settings, now: Timestamp) -> Self {
+    fn new(world: &'a World, settings: &Settings, now: Timestamp) -> Self {
         let report =
             Report { ending: Ending::Interrupted, cycles: 0, done: 0, failed: 0, rolled_back: Vec::new() };
         Self {
@@ -185,6 +200,8 @@ impl<'a> Run<'a> {
             deadline: now + world.cluster.reconciler.timeout,
             moved: now,
             waited: Vec::new(),
+            exporter: Exporter::default(),
+            plan: None,
             report,
         }
     }
@@ -198,6 +215,7 @@ impl<'a> Run<'a> {
         hear: &mut dyn Observer,
     ) -> io::Result<Option<Ending>> {
         let world = self.world;
+        marker::take_in(&*world.ports.store, &world.cluster, journal)?;
         let looking = observe(world, journal, hear);
         let seen = tokio::select! {
             biased;
@@ -208,11 +226,13 @@ impl<'a> Run<'a> {
         let plan = Arc::new(reconcile::plan(&world.cluster, &seen, now, &world.permit));
         self.report.cycles += 1;
         let cycle = self.report.cycles;
+        self.plan = Some(plan.clone());
         hear.hear(&Progress::CycleBegan { cycle, plan: plan.clone() });
         let violations = check(&world.cluster, &seen, &plan, &world.permit);
         if !violations.is_empty() {
             return Ok(Some(Ending::Bug { violations }));
         }
+        self.export(&seen, hear);
         if plan.steps.is_empty() {
             return Ok(self.wait(&plan, now, stop, hear).await);
         }
@@ -229,6 +249,19 @@ impl<'a> Run<'a> {
         self.report.rolled_back.extend(carried.bad);
         self.moved = world.ports.clock.now();
         if stop.level() != Level::Go { Ok(Some(Ending::Interrupted)) } else { Ok(None) }
+    }
+
+    /// Exports are for people: that they could not be written is said, and tried again, and stops nothing.
+    fn export(&mut self, seen: &Observed, hear: &mut dyn Observer) {
+        let world = self.world;
+        let store = &*world.ports.store;
+        if let Err(error) = self.exporter.export(store, &world.cluster, &world.former, seen) {
+            let text = format!("writing exports into the state directory: {error}");
+            hear.hear(&Progress::Warning { text });
+        }
+        for text in store.take_warnings() {
+            hear.hear(&Progress::Warning { text });
+        }
     }
 
     async fn consented(

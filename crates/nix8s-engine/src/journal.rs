@@ -9,16 +9,17 @@ use nix8s_core::event::What;
 use nix8s_core::past::Past;
 
 use crate::port::Clock;
-use crate::port::Place;
 use crate::port::Store;
+use crate::state::snapshot;
 
 /// Appends events and keeps the past.
 pub struct Journal {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     run: String,
-    end: Place,
+    seq: u64,
     past: Past,
+    snapshot: u64,
 }
 
 impl Journal {
@@ -27,9 +28,8 @@ impl Journal {
     /// # Errors
     /// When the log cannot be read, or is damaged.
     pub fn open(store: Arc<dyn Store>, clock: Arc<dyn Clock>, run: String) -> io::Result<Self> {
-        let (events, end) = store.events_after(Place::default())?;
-        let past = Past::from_events(&events);
-        Ok(Self { store, clock, run, end, past })
+        let snapshot::Read { past, end, snapshot } = snapshot::read(&*store)?;
+        Ok(Self { store, clock, run, seq: end.seq, past, snapshot })
     }
 
     /// What events say about before.
@@ -48,7 +48,7 @@ impl Journal {
     /// When it could not be written; then nothing more may be done, since nobody would know of it.
     pub fn record(&mut self, whats: impl IntoIterator<Item = What>) -> io::Result<()> {
         let at = self.clock.now();
-        let first = self.end.seq + 1;
+        let first = self.seq + 1;
         let events: Vec<Event> = whats
             .into_iter()
             .zip(first..)
@@ -58,10 +58,19 @@ impl Journal {
             return Ok(());
         }
         self.store.append(&events)?;
-        self.end.seq += events.len() as u64;
+        self.seq += events.len() as u64;
         for event in &events {
             self.past.apply(event);
         }
+        Ok(())
+    }
+
+    /// Keeps a snapshot of the past if the last is old, so that the next start reads little.
+    ///
+    /// # Errors
+    /// When it could not be written. The journal is whole without it.
+    pub fn keep_snapshot(&mut self) -> io::Result<()> {
+        self.snapshot = snapshot::refresh(&*self.store, &self.past, self.snapshot)?;
         Ok(())
     }
 }

@@ -8,5 +8,6 @@ pub mod port;
 pub mod progress;
 pub mod state;
 pub mod stop;
+mod summary;
 pub mod world;
 pub mod source;

@@ -1,6 +1,7 @@
 //! One cluster and the ports to it: what observing and carrying out share.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -18,6 +19,7 @@ use nix8s_core::tool::Output;
 
 use crate::port::ExecError;
 use crate::port::Ports;
+use crate::state::export;
 
 /// One cluster and the ports to it.
 pub struct World {
@@ -37,10 +39,14 @@ pub struct World {
 }
 
 impl World {
-    /// A cluster and the ports to it.
-    pub fn new(cluster: Arc<Cluster>, ports: Ports, flake: String, permit: Permit) -> Self {
+    /// A cluster and the ports to it; reads how to reach machines that have left the configuration.
+    ///
+    /// # Errors
+    /// When the state directory could not be read.
+    pub fn new(cluster: Arc<Cluster>, ports: Ports, flake: String, permit: Permit) -> io::Result<Self> {
         let run = format!("{:016x}", ports.rng.next());
-        Self { cluster, ports, flake, permit, run, former: BTreeMap::new(), membership: OnceLock::new() }
+        let former = export::former(&*ports.store, &cluster)?;
+        Ok(Self { cluster, ports, flake, permit, run, former, membership: OnceLock::new() })
     }
 
     /// A machine, as it is configured or, if it has left the configuration, as it was.

@@ -3,5 +3,9 @@
 use super::Row;
 use crate::model::Distribution;
 
-pub(super) const ROW: Row =
-    Row { distribution: Distribution::K0s, is_planned_now: false, upgrades_components: false, has_tokens: true };
+pub(super) const ROW: Row = Row {
+    distribution: Distribution::K0s,
+    is_planned_now: false,
+    upgrades_components: false,
+    has_tokens: true,
+};

@@ -3,5 +3,9 @@
 use super::Row;
 use crate::model::Distribution;
 
-pub(super) const ROW: Row =
-    Row { distribution: Distribution::K3s, is_planned_now: true, upgrades_components: false, has_tokens: true };
+pub(super) const ROW: Row = Row {
+    distribution: Distribution::K3s,
+    is_planned_now: true,
+    upgrades_components: false,
+    has_tokens: true,
+};

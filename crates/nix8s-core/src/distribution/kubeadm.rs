@@ -3,5 +3,9 @@
 use super::Row;
 use crate::model::Distribution;
 
-pub(super) const ROW: Row =
-    Row { distribution: Distribution::Kubeadm, is_planned_now: true, upgrades_components: true, has_tokens: false };
+pub(super) const ROW: Row = Row {
+    distribution: Distribution::Kubeadm,
+    is_planned_now: true,
+    upgrades_components: true,
+    has_tokens: false,
+};

@@ -11,7 +11,9 @@ use serde::Serializer;
 
 /// Why a text is not a DNS label (RFC 1123: 1 to 63 of `a-z`, `0-9` and `-`, no `-` at the ends).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not a DNS label (RFC 1123): 1 to 63 of a-z, 0-9 and -, beginning and ending with a letter or digit")]
+#[error(
+    "{text:?} is not a DNS label (RFC 1123): 1 to 63 of a-z, 0-9 and -, beginning and ending with a letter or digit"
+)]
 pub struct NotALabel {
     text: String,
 }

@@ -47,7 +47,8 @@ impl std::str::FromStr for Version {
         let major = number(parts.next().unwrap_or_default())?;
         let minor = number(parts.next().ok_or_else(wrong)?)?;
         let patch = parts.next().map(number).transpose()?;
-        let clean_build = |b: &str| !b.is_empty() && b.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'.');
+        let clean_build =
+            |b: &str| !b.is_empty() && b.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'.');
         if parts.next().is_some() || major != 1 || build.is_some_and(|b| patch.is_none() || !clean_build(b)) {
             return Err(wrong());
         }
@@ -131,7 +132,9 @@ mod tests {
 
     #[test]
     fn what_is_not_a_version_is_refused() {
-        for text in ["", "1", "v1", "2.0", "1.34.1.1", "1.x", "latest", "1.34+k3s1", "v1.34.1+", "v1.34.1+$(id)"] {
+        for text in
+            ["", "1", "v1", "2.0", "1.34.1.1", "1.x", "latest", "1.34+k3s1", "v1.34.1+", "v1.34.1+$(id)"]
+        {
             assert!(text.parse::<Version>().is_err(), "{text}");
         }
     }

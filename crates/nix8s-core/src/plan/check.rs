@@ -122,7 +122,9 @@ impl<'a> Check<'a> {
             EffectKind::Drain | EffectKind::Cordon | EffectKind::LeaveEtcd | EffectKind::DeleteNode => {
                 (answered || lost, self.api().is_some())
             }
-            EffectKind::Clean => (answered, self.api().is_some() || !self.probe(name).is_some_and(|p| p.datastore)),
+            EffectKind::Clean => {
+                (answered, self.api().is_some() || !self.probe(name).is_some_and(|p| p.datastore))
+            }
             EffectKind::Install | EffectKind::Switch | EffectKind::Init => (answered, true),
             EffectKind::GenerateSecrets
             | EffectKind::ElectFirstServer
@@ -159,17 +161,31 @@ impl<'a> Check<'a> {
         let used = self.seen.past.installed.contains(machine);
         let named = self.permit.erase.get(machine).filter(|_| !used);
         if known && named.is_none() {
-            self.broken(Rule::NeverErasedTwice, &step.id, format!("{machine} was provisioned and is not named"));
+            self.broken(
+                Rule::NeverErasedTwice,
+                &step.id,
+                format!("{machine} was provisioned and is not named"),
+            );
         }
         if let Some(uuid) = provisioned.and_then(|p| p.uuid.as_ref())
             && *uuid != hardware.uuid
         {
-            self.broken(Rule::NeverErasedTwice, &step.id, format!("{machine} is other metal than was provisioned"));
+            self.broken(
+                Rule::NeverErasedTwice,
+                &step.id,
+                format!("{machine} is other metal than was provisioned"),
+            );
         }
         let allowed = named.copied().unwrap_or(EraseScope::System);
         let fresh = self.permit.erase_all_new && !known;
-        if *scope > allowed.max(EraseScope::Foreign) || (*scope > EraseScope::System && named.is_none() && !fresh) {
-            self.broken(Rule::NeverErasedTwice, &step.id, format!("more of {machine} is erased than is allowed"));
+        if *scope > allowed.max(EraseScope::Foreign)
+            || (*scope > EraseScope::System && named.is_none() && !fresh)
+        {
+            self.broken(
+                Rule::NeverErasedTwice,
+                &step.id,
+                format!("more of {machine} is erased than is allowed"),
+            );
         }
     }
 
@@ -177,14 +193,21 @@ impl<'a> Check<'a> {
     fn initialising(&mut self, step: &Step) {
         let Effect::Init { machine } = &step.effect else { return };
         if self.seen.past.first_server.as_ref() != Some(machine) {
-            self.broken(Rule::InitialisedOnce, &step.id, format!("{machine} is not the elected first server"));
+            self.broken(
+                Rule::InitialisedOnce,
+                &step.id,
+                format!("{machine} is not the elected first server"),
+            );
         }
         if self.api().is_some() {
             self.broken(Rule::InitialisedOnce, &step.id, "the cluster's API server answers".to_owned());
         }
-        let joined = self.seen.past.machines.iter().filter(|(_, p)| {
-            p.joined.as_ref().is_some_and(|j| j.role == Role::ControlPlane)
-        });
+        let joined = self
+            .seen
+            .past
+            .machines
+            .iter()
+            .filter(|(_, p)| p.joined.as_ref().is_some_and(|j| j.role == Role::ControlPlane));
         let names: BTreeSet<&MachineName> =
             self.cluster.control_planes().map(|m| &m.name).chain(joined.map(|(name, _)| name)).collect();
         for name in names {
@@ -217,7 +240,8 @@ impl<'a> Check<'a> {
         }
         let Some(wanted) = self.seen.wanted.known() else { return };
         let failed = self.seen.past.machines.iter().filter(|(name, past)| {
-            self.cluster.machines.contains_key(*name) && wanted.get(*name).is_some_and(|w| past.bad.contains_key(&w.path))
+            self.cluster.machines.contains_key(*name)
+                && wanted.get(*name).is_some_and(|w| past.bad.contains_key(&w.path))
         });
         let begun = self.node(machine).is_none_or(|n| n.cordon == Cordon::Ours);
         if failed.count() as u32 > self.cluster.upgrade.failure_budget && !begun {
@@ -252,29 +276,37 @@ impl<'a> Check<'a> {
     }
 
     fn not_newer(&mut self, step: &Step, machine: &MachineName, wanted: Option<&Version>) {
-        let control_planes = self.api().into_iter().flat_map(|a| a.nodes.values()).filter(|n| n.control_plane);
+        let control_planes =
+            self.api().into_iter().flat_map(|a| a.nodes.values()).filter(|n| n.control_plane);
         let Some(lowest) = control_planes.map(|n| &n.version).min() else { return };
         if wanted.is_some_and(|w| w > lowest) {
-            self.broken(Rule::Order, &step.id, format!("{machine} would be newer than a control plane ({lowest})"));
+            self.broken(
+                Rule::Order,
+                &step.id,
+                format!("{machine} would be newer than a control plane ({lowest})"),
+            );
         }
     }
 
     /// Within a version a control plane that runs another system waits for workers that could be updated.
     fn workers_first(&mut self, step: &Step, machine: &MachineName) {
-        if self.cluster.upgrade.control_planes_first || self.node(machine).is_some_and(|n| n.cordon == Cordon::Ours) {
+        if self.cluster.upgrade.control_planes_first
+            || self.node(machine).is_some_and(|n| n.cordon == Cordon::Ours)
+        {
             return;
         }
         let Some(wanted) = self.seen.wanted.known() else { return };
         let earlier = self.cluster.machines.values().find(|m| {
             let differs = |p: &Probe| {
                 let running = p.running.as_ref();
-                wanted.get(&m.name).is_some_and(|w| running.is_some_and(|r| r.path != w.path && r.version == w.version))
+                wanted
+                    .get(&m.name)
+                    .is_some_and(|w| running.is_some_and(|r| r.path != w.path && r.version == w.version))
             };
             let named = self.permit.nodes.as_ref().is_none_or(|nodes| nodes.contains(&m.name));
             let past = self.seen.past.machines.get(&m.name);
-            let given_up = past.is_some_and(|p| {
-                p.delete || p.removed || !p.bad.is_empty() || !p.failures.is_empty()
-            });
+            let given_up =
+                past.is_some_and(|p| p.delete || p.removed || !p.bad.is_empty() || !p.failures.is_empty());
             m.role == Role::Worker
                 && !m.skip
                 && named
@@ -289,20 +321,27 @@ impl<'a> Check<'a> {
 
     /// Rule 9.
     fn leaving(&mut self, step: &Step) {
-        let machine = match &step.effect {
-            Effect::DeleteNode { machine, .. } | Effect::Clean { machine, .. } => machine,
-            _ => return,
+        let (Effect::DeleteNode { machine, .. } | Effect::Clean { machine, .. }) = &step.effect else {
+            return;
         };
         let control_plane = self.node(machine).is_some_and(|n| n.control_plane);
         match self.etcd() {
             Some(members) => {
                 let member = members.iter().any(|m| m.name == machine.as_str());
                 if member && !self.has(machine, EffectKind::LeaveEtcd) {
-                    self.broken(Rule::LeaveBeforeDelete, &step.id, format!("{machine} is still an etcd member"));
+                    self.broken(
+                        Rule::LeaveBeforeDelete,
+                        &step.id,
+                        format!("{machine} is still an etcd member"),
+                    );
                 }
             }
             None if control_plane => {
-                self.broken(Rule::LeaveBeforeDelete, &step.id, format!("whether {machine} is in etcd is not known"));
+                self.broken(
+                    Rule::LeaveBeforeDelete,
+                    &step.id,
+                    format!("whether {machine} is in etcd is not known"),
+                );
             }
             None => {}
         }
@@ -346,13 +385,21 @@ impl<'a> Check<'a> {
         let skipped = |name: &MachineName| self.cluster.machines.get(name).is_some_and(|m| m.skip);
         let ours = |name: &MachineName| {
             self.cluster.machines.contains_key(name)
-                || self.seen.past.machines.get(name).is_some_and(|p| p.joined.is_some() || p.provisioned.is_some())
+                || self
+                    .seen
+                    .past
+                    .machines
+                    .get(name)
+                    .is_some_and(|p| p.joined.is_some() || p.provisioned.is_some())
         };
         let already = |node: &NodeSeen| !node.ready || node.cordon != Cordon::None;
-        let workers = || api.nodes.iter().filter(|(name, n)| !n.control_plane && !skipped(name) && ours(name));
+        let workers =
+            || api.nodes.iter().filter(|(name, n)| !n.control_plane && !skipped(name) && ours(name));
         let before = workers().filter(|(_, n)| already(n)).count();
-        let added: Vec<&MachineName> =
-            workers().filter(|(name, n)| self.down.contains(name) && !already(n)).map(|(name, _)| name).collect();
+        let added: Vec<&MachineName> = workers()
+            .filter(|(name, n)| self.down.contains(name) && !already(n))
+            .map(|(name, _)| name)
+            .collect();
         let max = self.cluster.upgrade.max_unavailable as usize;
         if let Some(first) = added.first()
             && before + added.len() > max
@@ -364,11 +411,14 @@ impl<'a> Check<'a> {
 
     /// Rule 17.
     fn radius(&mut self) {
-        let affected: BTreeSet<&MachineName> = self.down.iter().copied().chain(&self.seen.past.affected).collect();
+        let affected: BTreeSet<&MachineName> =
+            self.down.iter().copied().chain(&self.seen.past.affected).collect();
         let workers = self.cluster.machines.values().filter(|m| m.role == Role::Worker).count() as u32;
-        let max = self.permit.max_affected.or(self.cluster.policy.max_affected).unwrap_or((workers / 2).max(5));
+        let max =
+            self.permit.max_affected.or(self.cluster.policy.max_affected).unwrap_or((workers / 2).max(5));
         let new = self.down.iter().find(|name| {
-            !self.seen.past.affected.contains(**name) && self.node(name).is_none_or(|n| n.cordon != Cordon::Ours)
+            !self.seen.past.affected.contains(**name)
+                && self.node(name).is_none_or(|n| n.cordon != Cordon::Ours)
         });
         if let Some(first) = new
             && affected.len() as u32 > max
@@ -376,10 +426,15 @@ impl<'a> Check<'a> {
             let text = format!("{} machines are affected, and {max} may be", affected.len());
             self.broken(Rule::BlastRadius, first.as_str(), text);
         }
-        let roles: Vec<&MachineName> = self.down.iter().copied().filter(|name| self.changes_role(name)).collect();
+        let roles: Vec<&MachineName> =
+            self.down.iter().copied().filter(|name| self.changes_role(name)).collect();
         for name in roles {
             if !self.permit.nodes.as_ref().is_some_and(|nodes| nodes.contains(name)) {
-                self.broken(Rule::BlastRadius, name.as_str(), format!("{name} changes its role and is not named"));
+                self.broken(
+                    Rule::BlastRadius,
+                    name.as_str(),
+                    format!("{name} changes its role and is not named"),
+                );
             }
         }
     }
@@ -387,7 +442,9 @@ impl<'a> Check<'a> {
     fn changes_role(&self, name: &MachineName) -> bool {
         let leaves = self.seen.past.machines.get(name).is_some_and(|p| p.delete);
         match (self.cluster.machines.get(name), self.node(name)) {
-            (Some(machine), Some(node)) => !leaves && (machine.role == Role::ControlPlane) != node.control_plane,
+            (Some(machine), Some(node)) => {
+                !leaves && (machine.role == Role::ControlPlane) != node.control_plane
+            }
             _ => false,
         }
     }

@@ -333,7 +333,9 @@ impl Effect {
     /// The machine that it changes, unless it concerns the cluster as a whole.
     pub fn machine(&self) -> Option<&MachineName> {
         match self {
-            Self::GenerateSecrets { .. } | Self::FetchKubeconfig { .. } | Self::InstallPlatform { .. } => None,
+            Self::GenerateSecrets { .. } | Self::FetchKubeconfig { .. } | Self::InstallPlatform { .. } => {
+                None
+            }
             Self::ElectFirstServer { machine }
             | Self::Install { machine, .. }
             | Self::Adopt { machine, .. }

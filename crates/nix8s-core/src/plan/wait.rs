@@ -89,7 +89,9 @@ impl Cause {
     /// What ends such a wait.
     pub fn ends(self) -> Ends {
         match self {
-            Self::LaterVersion | Self::ForeignNode | Self::Skipped | Self::Tombstone | Self::NotNamed => Ends::Info,
+            Self::LaterVersion | Self::ForeignNode | Self::Skipped | Self::Tombstone | Self::NotNamed => {
+                Ends::Info
+            }
             Self::BackOff | Self::Earlier | Self::Unavailable | Self::Pause | Self::Quorum => Ends::Time,
             Self::Silent
             | Self::NotThereYet

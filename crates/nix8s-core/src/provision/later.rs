@@ -9,6 +9,8 @@ const fn later(provisioner: Provisioner, expects: &'static str) -> Row {
 }
 
 pub(super) const PXE: Row = later(Provisioner::Pxe, "network boot comes with a later version of nix8s");
-pub(super) const LIMA: Row = later(Provisioner::Lima, "Lima virtual machines come with a later version of nix8s");
-pub(super) const TERRAFORM: Row = later(Provisioner::Terraform, "Terraform comes with a later version of nix8s");
+pub(super) const LIMA: Row =
+    later(Provisioner::Lima, "Lima virtual machines come with a later version of nix8s");
+pub(super) const TERRAFORM: Row =
+    later(Provisioner::Terraform, "Terraform comes with a later version of nix8s");
 pub(super) const ISO: Row = later(Provisioner::Iso, "installer images come with a later version of nix8s");

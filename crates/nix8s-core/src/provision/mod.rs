@@ -19,8 +19,15 @@ pub struct Row {
 }
 
 /// Every provisioner.
-pub const ALL: &[Row] =
-    &[nixos_anywhere::ROW, nixos_rebuild::ROW, manual::ROW, later::PXE, later::LIMA, later::TERRAFORM, later::ISO];
+pub const ALL: &[Row] = &[
+    nixos_anywhere::ROW,
+    nixos_rebuild::ROW,
+    manual::ROW,
+    later::PXE,
+    later::LIMA,
+    later::TERRAFORM,
+    later::ISO,
+];
 
 /// The row of a provisioner.
 pub fn of(provisioner: Provisioner) -> &'static Row {

@@ -119,7 +119,11 @@ fn initialise(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
     }
     let Some(view) = cx.of(first) else { return };
     if !cx.is_named(first) {
-        out.wait(Some(first), Cause::NotNamed, format!("{first} begins the cluster, and is not named by --node"));
+        out.wait(
+            Some(first),
+            Cause::NotNamed,
+            format!("{first} begins the cluster, and is not named by --node"),
+        );
         return;
     }
     let ready = view.is_provisioned(cx.cluster) && matches!(view.row, Row::Unknown | Row::Join | Row::Orphan);
@@ -149,6 +153,20 @@ fn elected<'a>(cx: &Cx<'a>) -> &'a crate::model::MachineName {
     if still { stored } else { &cx.cluster.ha.first_server }
 }
 
+/// Why a machine may not join yet: its version is newer than a control plane's, which an upgrade will mend.
+pub(super) fn too_new(cx: &Cx<'_>, view: &View<'_>) -> Option<String> {
+    let nodes = cx.api.into_iter().flat_map(|api| api.nodes.values());
+    let lowest = nodes.filter(|n| n.control_plane).map(|n| &n.version).min()?;
+    let wanted = view.wanted.and_then(|w| w.version.as_ref())?;
+    let newer = wanted > lowest && holds(Rule::Order);
+    newer.then(|| {
+        let name = view.name;
+        format!(
+            "{name} would be newer ({wanted}) than a control plane ({lowest}): it joins after the upgrade"
+        )
+    })
+}
+
 /// The control plane that joins next, if one can.
 pub(super) fn next_join<'c, 'a>(cx: &'c Cx<'a>) -> Option<(&'c View<'a>, &'c View<'a>)> {
     cx.api?;
@@ -158,6 +176,7 @@ pub(super) fn next_join<'c, 'a>(cx: &'c Cx<'a>) -> Option<(&'c View<'a>, &'c Vie
             && super::system::is_current(v)
             && cx.is_named(v.name)
             && !v.wanted_is_bad()
+            && too_new(cx, v).is_none()
             && blocked(cx, Some(v.name), EffectKind::Join).is_none()
     })?;
     let via = cx.via(Some(joining.name))?;
@@ -179,7 +198,11 @@ fn join(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
     let next = next_join(cx).filter(|_| changing.is_none() || !holds(Rule::EtcdQuorum));
     for view in waiting {
         if !cx.is_named(view.name) {
-            out.wait(Some(view.name), Cause::NotNamed, format!("{} would join, and is not named by --node", view.name));
+            out.wait(
+                Some(view.name),
+                Cause::NotNamed,
+                format!("{} would join, and is not named by --node", view.name),
+            );
             continue;
         }
         if let Some((joining, via)) = &next
@@ -206,11 +229,20 @@ fn why_not(
     changing: Option<&crate::model::MachineName>,
 ) -> (Cause, String) {
     let name = view.name;
+    if let Some(text) = too_new(cx, view) {
+        return (Cause::Earlier, text);
+    }
     if let Some(other) = next {
-        return (Cause::Earlier, format!("{name} joins after {}: control planes join one at a time", other.name));
+        return (
+            Cause::Earlier,
+            format!("{name} joins after {}: control planes join one at a time", other.name),
+        );
     }
     if let Some(other) = changing {
-        return (Cause::Earlier, format!("{name} joins after {other} is done: control planes change one at a time"));
+        return (
+            Cause::Earlier,
+            format!("{name} joins after {other} is done: control planes change one at a time"),
+        );
     }
     if cx.via(Some(name)).is_none() {
         return (Cause::Earlier, format!("{name} joins when a control plane is Ready and can let it in"));
@@ -219,7 +251,10 @@ fn why_not(
         None => (Cause::Unknown, format!("{name} waits: no control plane could say how etcd is")),
         Some(members) => {
             let ill = members.iter().filter(|m| !m.healthy).map(|m| m.name.as_str());
-            let text = format!("{name} joins when every etcd member is healthy; now {} is not", super::text::list(ill));
+            let text = format!(
+                "{name} joins when every etcd member is healthy; now {} is not",
+                super::text::list(ill)
+            );
             (Cause::Quorum, text)
         }
     }

@@ -64,6 +64,8 @@ pub struct View<'a> {
     pub past: &'a MachinePast,
     /// The system that it should run.
     pub wanted: Option<&'a System>,
+    /// What a change to the wanted system needs; [`Class::Same`] when either is not known.
+    pub class: Class,
     /// The row of the decision table that it matches.
     pub row: Row,
 }
@@ -146,15 +148,18 @@ impl<'a> Cx<'a> {
         };
         let configured = cluster.machines.values().map(|m| (&m.name, Some(&**m)));
         let remembered = seen.past.machines.iter().filter(|(name, past)| {
-            !cluster.machines.contains_key(*name) && (past.joined.is_some() || past.provisioned.is_some() || past.delete)
+            !cluster.machines.contains_key(*name)
+                && (past.joined.is_some() || past.provisioned.is_some() || past.delete)
         });
         for (name, machine) in configured.chain(remembered.map(|(name, _)| (name, None))) {
             let view = cx.view(name, machine);
             cx.views.insert(name, view);
         }
-        cx.etcd = cx.views.values().filter_map(|v| v.probe?.etcd.as_deref()).max_by_key(|members| {
-            (members.iter().filter(|m| m.healthy).count(), members.len())
-        });
+        cx.etcd = cx
+            .views
+            .values()
+            .filter_map(|v| v.probe?.etcd.as_deref())
+            .max_by_key(|members| (members.iter().filter(|m| m.healthy).count(), members.len()));
         cx.turns = super::turn::turns(&cx);
         cx
     }
@@ -168,9 +173,22 @@ impl<'a> Cx<'a> {
         let wanted = self.seen.wanted.known().and_then(|systems| systems.get(name));
         let past = self.seen.past.machines.get(name).unwrap_or(&NO_PAST);
         let probe = seen.probe.as_ref();
-        let mut view = View { name, machine, reach: &seen.reach, probe, node, past, wanted, row: Row::Same };
+        let class = match (probe.and_then(|p| p.running.as_ref()), wanted) {
+            (Some(running), Some(wanted)) => self.class(running, wanted, past),
+            _ => Class::Same,
+        };
+        let mut view =
+            View { name, machine, reach: &seen.reach, probe, node, past, wanted, class, row: Row::Same };
         view.row = super::row::row(&view, self);
         view
+    }
+
+    /// What differs decides, except where the user asked for more: a rebuild, or a reboot after every switch.
+    fn class(&self, running: &System, wanted: &System, past: &MachinePast) -> Class {
+        let asked = if past.rebuild { Class::InPlace } else { Class::Same };
+        let class = class_of(running, wanted).max(asked);
+        let reboots = self.cluster.upgrade.reboot == crate::model::Reboot::Always;
+        if class == Class::InPlace && reboots { Class::Drain } else { class }
     }
 
     /// A machine's view. Every step's subject has one.
@@ -218,6 +236,7 @@ impl<'a> Cx<'a> {
     }
 }
 
+#[derive(Clone, Copy)]
 enum Foresee {
     No,
     Yes,
@@ -264,15 +283,6 @@ impl<'a> View<'a> {
         self.probe?.running.as_ref()
     }
 
-    /// Whether a wanted system, or one that was asked for again, is not the running one.
-    pub fn class(&self) -> Class {
-        match (self.running(), self.wanted) {
-            (Some(running), Some(wanted)) if self.past.rebuild => class_of(running, wanted).max(Class::InPlace),
-            (Some(running), Some(wanted)) => class_of(running, wanted),
-            _ => Class::Same,
-        }
-    }
-
     /// Whether its wanted system failed its gates here.
     pub fn wanted_is_bad(&self) -> bool {
         self.wanted.is_some_and(|w| self.past.bad.contains_key(&w.path))
@@ -280,7 +290,8 @@ impl<'a> View<'a> {
 
     /// The role that it has in the cluster, which may differ from the configured one.
     pub fn role_now(&self) -> Option<Role> {
-        let by_node = self.node_seen().map(|n| if n.control_plane { Role::ControlPlane } else { Role::Worker });
+        let by_node =
+            self.node_seen().map(|n| if n.control_plane { Role::ControlPlane } else { Role::Worker });
         by_node.or_else(|| self.past.joined.as_ref().map(|j| j.role))
     }
 

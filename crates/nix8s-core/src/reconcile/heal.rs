@@ -1,7 +1,7 @@
 //! Nodes that are not Ready: restarted a few times, then left to a person.
 
-use jiff::Timestamp;
 use jiff::SignedDuration;
+use jiff::Timestamp;
 
 use super::cx::View;
 

@@ -2,8 +2,8 @@
 
 use super::cx::Cx;
 use super::out::Out;
-use crate::observed::KubeconfigSeen;
 use crate::observed::Known;
+use crate::observed::KubeconfigSeen;
 use crate::permit::Risk;
 use crate::plan::Effect;
 

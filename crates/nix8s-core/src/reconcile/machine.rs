@@ -42,7 +42,11 @@ fn provision(cx: &Cx<'_>, view: &View<'_>, machine: &Machine, scope: EraseScope,
         return;
     }
     if !cx.is_named(name) {
-        out.wait(Some(name), Cause::NotNamed, format!("{name} would be installed, and is not named by --node"));
+        out.wait(
+            Some(name),
+            Cause::NotNamed,
+            format!("{name} would be installed, and is not named by --node"),
+        );
         return;
     }
     let (Some(wanted), Some(probe)) = (view.wanted, view.probe) else {
@@ -56,7 +60,9 @@ fn provision(cx: &Cx<'_>, view: &View<'_>, machine: &Machine, scope: EraseScope,
     let reason = match (existed, scope) {
         (true, _) => format!("named by --erase; it was installed before and runs {what}"),
         (false, EraseScope::System) => format!("it runs {what} and its disks are free"),
-        (false, EraseScope::Foreign | EraseScope::All) => format!("it runs {what}, and erasing that is allowed"),
+        (false, EraseScope::Foreign | EraseScope::All) => {
+            format!("it runs {what}, and erasing that is allowed")
+        }
     };
     let effect = Effect::Install {
         machine: name.clone(),
@@ -73,7 +79,11 @@ fn provision(cx: &Cx<'_>, view: &View<'_>, machine: &Machine, scope: EraseScope,
 fn adopt(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
     let name = view.name;
     if !cx.is_named(name) {
-        out.wait(Some(name), Cause::NotNamed, format!("{name} would be taken over, and is not named by --node"));
+        out.wait(
+            Some(name),
+            Cause::NotNamed,
+            format!("{name} would be taken over, and is not named by --node"),
+        );
         return;
     }
     let Some(probe) = view.probe else { return };
@@ -82,7 +92,8 @@ fn adopt(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
         None => installation(cx, view),
     };
     let effect = Effect::Adopt { machine: name.clone(), installation, hardware: probe.hardware.clone() };
-    let reason = format!("it runs {} already: it gets an identity mark, nothing is erased", super::text::os(view));
+    let reason =
+        format!("it runs {} already: it gets an identity mark, nothing is erased", super::text::os(view));
     out.step(Risk::None, effect, reason);
 }
 

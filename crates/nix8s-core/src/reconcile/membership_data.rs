@@ -21,7 +21,8 @@ pub(super) fn plan(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
         let digest = wanted.get_or_insert_with(|| crate::membership::render(cx.cluster).digest);
         if probe.membership.as_ref() != Some(digest) {
             let effect = Effect::WriteMembership { machine: view.name.clone(), digest: digest.clone() };
-            let reason = if probe.membership.is_none() { "it has none yet" } else { "the cluster's members changed" };
+            let reason =
+                if probe.membership.is_none() { "it has none yet" } else { "the cluster's members changed" };
             out.step(Risk::None, effect, reason.to_owned());
         }
     }

@@ -29,7 +29,9 @@ struct Managed {
 pub(super) fn plan(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
     for view in cx.views.values() {
         let (Some(machine), Some(node)) = (view.machine, view.node_seen()) else { continue };
-        if matches!(view.row, Row::Leave | Row::Skip | Row::Away | Row::LeaveToErase) || !cx.is_named(view.name) {
+        if matches!(view.row, Row::Leave | Row::Skip | Row::Away | Row::LeaveToErase)
+            || !cx.is_named(view.name)
+        {
             continue;
         }
         if let Some(patch) = patch(&machine.node, node) {
@@ -41,8 +43,11 @@ pub(super) fn plan(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
 
 /// What has to change, if anything has to.
 fn patch(wanted: &NodeMeta, node: &NodeSeen) -> Option<MetadataPatch> {
-    let before: Managed =
-        node.annotations.get(MANAGED_ANNOTATION).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let before: Managed = node
+        .annotations
+        .get(MANAGED_ANNOTATION)
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default();
     let now = Managed {
         labels: wanted.labels.keys().cloned().collect(),
         annotations: wanted.annotations.keys().cloned().collect(),
@@ -71,7 +76,8 @@ fn changes(
     seen: &BTreeMap<String, String>,
     managed: &BTreeSet<String>,
 ) -> BTreeMap<String, Option<String>> {
-    let set = wanted.iter().filter(|(k, v)| seen.get(*k) != Some(v)).map(|(k, v)| (k.clone(), Some(v.clone())));
+    let set =
+        wanted.iter().filter(|(k, v)| seen.get(*k) != Some(v)).map(|(k, v)| (k.clone(), Some(v.clone())));
     let unset = managed.iter().filter(|k| !wanted.contains_key(*k) && seen.contains_key(*k));
     set.chain(unset.map(|k| (k.clone(), None))).collect()
 }

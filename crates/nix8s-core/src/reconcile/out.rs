@@ -143,7 +143,8 @@ pub fn blocked(
         return Some((Cause::GivenUp, text, None));
     }
     let until = cx.retry_at(*last, *count, name)?;
-    let text = format!("{what} failed on {name} (attempt {count} of {ATTEMPTS_MAX}): {message}; it is tried again");
+    let text =
+        format!("{what} failed on {name} (attempt {count} of {ATTEMPTS_MAX}): {message}; it is tried again");
     Some((Cause::BackOff, text, Some(until)))
 }
 

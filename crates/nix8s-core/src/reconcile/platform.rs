@@ -24,7 +24,11 @@ pub(super) fn plan(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
     }
     let joins = out.has(EffectKind::Join) || out.has(EffectKind::Init);
     if joins || !api.nodes.values().any(|n| n.ready) {
-        out.wait(None, Cause::Earlier, format!("{} comes when the machines that can join have joined", wanted.name));
+        out.wait(
+            None,
+            Cause::Earlier,
+            format!("{} comes when the machines that can join have joined", wanted.name),
+        );
         return;
     }
     let reason = match running {

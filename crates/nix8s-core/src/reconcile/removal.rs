@@ -26,7 +26,9 @@ pub(super) fn plan(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
     }
     for name in cx.api.into_iter().flat_map(|api| api.nodes.keys()) {
         if cx.of(name).is_none() {
-            let text = format!("node {name} is not in the configuration and was not joined by nix8s: it is left alone");
+            let text = format!(
+                "node {name} is not in the configuration and was not joined by nix8s: it is left alone"
+            );
             out.wait(Some(name), Cause::ForeignNode, text);
         }
     }

@@ -65,7 +65,9 @@ pub fn row(view: &View<'_>, cx: &Cx<'_>) -> Row {
     let probe = match (view.reach, view.probe) {
         (Reach::WrongKey { .. }, _) => return Row::WrongKey,
         (Reach::Answered, Some(probe)) => probe,
-        (Reach::Answered | Reach::Unknown | Reach::Refused | Reach::TimedOut, _) if view.was_provisioned() => {
+        (Reach::Answered | Reach::Unknown | Reach::Refused | Reach::TimedOut, _)
+            if view.was_provisioned() =>
+        {
             return Row::Silent;
         }
         (Reach::Answered | Reach::Unknown | Reach::Refused | Reach::TimedOut, _) => return Row::NotThereYet,
@@ -152,7 +154,7 @@ fn member_row(view: &View<'_>, cx: &Cx<'_>) -> Row {
         return by_permit(view, cx, Row::Same);
     }
     if machine.role == crate::model::Role::None {
-        return if view.class() == Class::Same { Row::Same } else { Row::Update };
+        return if view.class == Class::Same { Row::Same } else { Row::Update };
     }
     let node = match &view.node {
         crate::observed::Known::Unknown => return Row::Unknown,
@@ -161,7 +163,7 @@ fn member_row(view: &View<'_>, cx: &Cx<'_>) -> Row {
         }
         crate::observed::Known::Known(Some(node)) => node,
     };
-    match (node.ready, view.class()) {
+    match (node.ready, view.class) {
         (false, _) => Row::NotReady,
         (true, Class::Same) => Row::Same,
         (true, Class::InPlace | Class::Drain) => Row::Update,
@@ -182,7 +184,8 @@ pub fn has_foreign_data(view: &View<'_>) -> bool {
     let (Some(machine), Some(probe)) = (view.machine, view.probe) else { return true };
     let erased = erased_paths(machine, EraseScope::System);
     probe.hardware.disks.iter().any(|disk| {
-        disk.content == crate::observed::DiskContent::Foreign && disk.paths.iter().any(|p| erased.contains(&p.as_str()))
+        disk.content == crate::observed::DiskContent::Foreign
+            && disk.paths.iter().any(|p| erased.contains(&p.as_str()))
     })
 }
 
@@ -201,7 +204,8 @@ pub fn wait(view: &View<'_>, cx: &Cx<'_>) -> Option<(Cause, String)> {
     Some(match view.row {
         Row::Skip => (Cause::Skipped, format!("{name} is left alone: skip is set")),
         Row::Away => {
-            let text = format!("{name} was removed and stays away: `nix8s node undelete {name}` lets it come back");
+            let text =
+                format!("{name} was removed and stays away: `nix8s node undelete {name}` lets it come back");
             (Cause::Tombstone, text)
         }
         Row::WrongKey => (Cause::WrongKey, wrong_key(view)),
@@ -218,7 +222,9 @@ pub fn wait(view: &View<'_>, cx: &Cx<'_>) -> Option<(Cause, String)> {
         Row::WrongSystem => {
             let by = view.machine.map_or("", |m| m.provisioner.as_str());
             let what = super::text::os(view);
-            let text = format!("{name} runs {what}, which {by} cannot take over: install NixOS, or choose another provisioner");
+            let text = format!(
+                "{name} runs {what}, which {by} cannot take over: install NixOS, or choose another provisioner"
+            );
             (Cause::WrongSystem, text)
         }
         Row::NotOurs => (Cause::NotOurMachine, not_ours(view)),
@@ -260,10 +266,14 @@ fn needs_erase(view: &View<'_>) -> String {
         );
     }
     if view.was_provisioned() {
-        return format!("{name} runs {what}, but was installed before: boot its disk, or erase it with `--erase {name}`");
+        return format!(
+            "{name} runs {what}, but was installed before: boot its disk, or erase it with `--erase {name}`"
+        );
     }
     if matches!(view.probe.map(|p| &p.os), Some(Os::Installer)) {
-        return format!("there is data on the disks of {name} that is not ours: erase it with `--erase {name}:foreign`");
+        return format!(
+            "there is data on the disks of {name} that is not ours: erase it with `--erase {name}:foreign`"
+        );
     }
     format!("{name} runs {what}: erase it with `--erase {name}` (or `--erase all-new`)")
 }
@@ -278,12 +288,16 @@ fn not_ours(view: &View<'_>) -> String {
         view.past.provisioned.as_ref().and_then(|p| p.uuid.as_deref()),
     );
     let seen = match (mark, known, mac) {
-        (_, Some(known), _) if known != uuid => format!("other metal answers: its UUID is {uuid}, {name} had {known}"),
+        (_, Some(known), _) if known != uuid => {
+            format!("other metal answers: its UUID is {uuid}, {name} had {known}")
+        }
         (_, _, Some(mac)) if view.probe.is_some_and(|p| !p.hardware.macs.contains(&mac)) => {
             format!("other metal answers: none of its network cards has {mac}")
         }
         (Some(mark), ..) => format!("it is installed as {}/{}", mark.cluster, mark.machine),
         (None, ..) => format!("it runs {what}, but was installed by nix8s before"),
     };
-    format!("{name} is not the machine that we know: {seen}. If it was replaced: `nix8s node delete --lost {name}`, then undelete")
+    format!(
+        "{name} is not the machine that we know: {seen}. If it was replaced: `nix8s node delete --lost {name}`, then undelete"
+    )
 }

@@ -8,7 +8,6 @@ use super::out::Link;
 use super::out::Out;
 use super::row::Row;
 use super::turn::Kind;
-use crate::model::Reboot;
 use crate::model::Role;
 use crate::observed::System;
 use crate::permit::Risk;
@@ -19,7 +18,7 @@ use crate::plan::rule::holds;
 
 /// Whether a machine runs its wanted system, or nothing is known that it should run instead.
 pub(super) fn is_current(view: &View<'_>) -> bool {
-    view.class() == Class::Same || view.wanted_is_bad()
+    view.class == Class::Same || view.wanted_is_bad()
 }
 
 /// Plans updates within a version.
@@ -27,7 +26,9 @@ pub(super) fn plan(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
     for view in cx.views.values() {
         let Some(machine) = view.machine else { continue };
         match view.row {
-            Row::Join | Row::Orphan | Row::Unknown if view.node_seen().is_none() => before_joining(cx, view, out),
+            Row::Join | Row::Orphan | Row::Unknown if view.node_seen().is_none() => {
+                before_joining(cx, view, out)
+            }
             Row::Update | Row::Same | Row::NotReady if machine.role == Role::None => outside(cx, view, out),
             Row::Update | Row::Same | Row::NotReady => member(cx, view, out),
             _ => {}
@@ -39,7 +40,8 @@ pub(super) fn plan(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
 fn before_joining(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
     let Some(wanted) = view.wanted else { return };
     // With the API server silent it may be a member: whatever runs there is left alone.
-    let may_run = matches!(view.row, Row::Unknown) && (view.past.joined.is_some() || view.probe.is_some_and(|p| p.kubelet));
+    let may_run = matches!(view.row, Row::Unknown)
+        && (view.past.joined.is_some() || view.probe.is_some_and(|p| p.kubelet));
     if may_run || is_current(view) || !cx.is_named(view.name) {
         return;
     }
@@ -54,7 +56,7 @@ fn outside(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
     if !cx.is_named(view.name) {
         return;
     }
-    if view.class() == Class::Same {
+    if view.class == Class::Same {
         return settle(cx, view, out);
     }
     if !cx.turns.granted.contains_key(view.name) {
@@ -63,7 +65,8 @@ fn outside(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
     if copied(cx, view, wanted, out) {
         let reason = changes(view, wanted);
         let gates = Effect::CheckGates { machine: view.name.clone(), system: wanted.path.clone() };
-        let links = vec![(switch(cx, view, wanted), reason), (gates, "what must hold after a change".to_owned())];
+        let links =
+            vec![(switch(cx, view, wanted), reason), (gates, "what must hold after a change".to_owned())];
         out.chain(Risk::Interrupts, links);
     }
 }
@@ -85,7 +88,7 @@ fn member(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
                 cx.turns.refused.get(view.name),
                 Some((Cause::VersionSkew | Cause::NeedsPermit | Cause::NotNamed | Cause::BadSystem, ..))
             );
-            if let Some(wanted) = view.wanted.filter(|_| view.class() != Class::Same && !pointless) {
+            if let Some(wanted) = view.wanted.filter(|_| view.class != Class::Same && !pointless) {
                 copied(cx, view, wanted, out);
             }
             refused(cx, view, out);
@@ -119,7 +122,11 @@ pub(super) fn copied(cx: &Cx<'_>, view: &View<'_>, wanted: &System, out: &mut Ou
 fn changes(view: &View<'_>, wanted: &System) -> String {
     let Some(running) = view.running() else { return format!("it shall run {}", wanted.path.short()) };
     let parts = differences(running, wanted);
-    if parts.is_empty() { "it was asked for again".to_owned() } else { format!("new {}", super::text::list(parts)) }
+    if parts.is_empty() {
+        "it was asked for again".to_owned()
+    } else {
+        format!("new {}", super::text::list(parts))
+    }
 }
 
 fn switch(cx: &Cx<'_>, view: &View<'_>, wanted: &System) -> Effect {
@@ -131,7 +138,7 @@ fn switch(cx: &Cx<'_>, view: &View<'_>, wanted: &System) -> Effect {
 pub(super) fn roll(cx: &Cx<'_>, view: &View<'_>, wanted: &System, class: Class, out: &mut Out<'_, '_>) {
     let name = view.name;
     let mut links: Vec<Link> = Vec::new();
-    let drains = class == Class::Drain || cx.cluster.upgrade.reboot == Reboot::Always;
+    let drains = class == Class::Drain;
     if drains {
         links.extend(drain(cx, view, &changes(view, wanted)));
     }
@@ -145,12 +152,22 @@ pub(super) fn roll(cx: &Cx<'_>, view: &View<'_>, wanted: &System, class: Class, 
     out.chain(Risk::Interrupts, links);
 }
 
-/// Moves pods away. A node that somebody else cordoned is drained without touching their cordon.
+/// Whether pods that leave this node have anywhere to go.
+fn has_refuge(cx: &Cx<'_>, view: &View<'_>) -> bool {
+    let mut others = cx.api.into_iter().flat_map(|api| &api.nodes).filter(|(name, _)| *name != view.name);
+    others.any(|(_, node)| node.ready && node.cordon == crate::observed::Cordon::None)
+}
+
+/// Moves pods away. A node that somebody else cordoned is drained without touching their cordon. Where pods have
+/// nowhere to go, evicting them would only make their absence longer: they ride out the change.
 pub(super) fn drain(cx: &Cx<'_>, view: &View<'_>, reason: &str) -> Vec<Link> {
     let machine = view.name.clone();
     let mut links = Vec::new();
     if view.node_seen().is_some_and(|n| n.cordon == crate::observed::Cordon::None) {
         links.push((Effect::Cordon { machine: machine.clone() }, reason.to_owned()));
+    }
+    if !has_refuge(cx, view) {
+        return links;
     }
     let timeout = cx.cluster.upgrade.drain_timeout;
     links.push((Effect::Drain { machine, timeout }, "pods move first, within their budgets".to_owned()));
@@ -165,14 +182,19 @@ fn heal(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
     let name = view.name;
     match super::heal::heal(view, view.past.not_ready_since.unwrap_or(cx.now), cx.now) {
         super::heal::Heal::Restart => {
-            out.step(Risk::None, Effect::Restart { machine: name.clone() }, "its node is not Ready".to_owned());
+            out.step(
+                Risk::None,
+                Effect::Restart { machine: name.clone() },
+                "its node is not Ready".to_owned(),
+            );
         }
         super::heal::Heal::Until(until) => {
             let text = format!("{name} is not Ready: it is given time to recover by itself");
             out.wait_until(Some(name), Cause::BackOff, text, Some(until));
         }
-        super::heal::Heal::Exhausted if view.class() == Class::Same => {
-            let text = format!("{name} is not Ready, and restarting it did not help: look at `nix8s logs {name}`");
+        super::heal::Heal::Exhausted if view.class == Class::Same => {
+            let text =
+                format!("{name} is not Ready, and restarting it did not help: look at `nix8s logs {name}`");
             out.wait(Some(name), Cause::NotReady, text);
         }
         super::heal::Heal::Exhausted => {}
@@ -187,7 +209,8 @@ fn settle(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
     if view.past.bad.contains_key(&running.path) {
         return roll_back(cx, view, running, out);
     }
-    let ready = view.machine.is_some_and(|m| m.role == Role::None) || view.node_seen().is_some_and(|n| n.ready);
+    let ready =
+        view.machine.is_some_and(|m| m.role == Role::None) || view.node_seen().is_some_and(|n| n.ready);
     let exhausted = super::heal::is_exhausted(view);
     let good = view.past.good.as_ref() == Some(&running.path);
     let uncordon = view.is_our_cordon() || (!holds(Rule::CordonOwner) && view.is_down() && ready);
@@ -215,7 +238,9 @@ fn roll_back(cx: &Cx<'_>, view: &View<'_>, running: &System, out: &mut Out<'_, '
             out.step(Risk::None, effect, format!("its system failed: {why}"));
         }
         _ => {
-            let text = format!("{name} runs a system that failed its gates ({why}), and there is none to go back to");
+            let text = format!(
+                "{name} runs a system that failed its gates ({why}), and there is none to go back to"
+            );
             out.wait(Some(name), Cause::BadSystem, text);
         }
     }

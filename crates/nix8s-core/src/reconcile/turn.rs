@@ -116,7 +116,7 @@ fn kind_of(view: &View<'_>) -> Option<Kind> {
         Row::LeaveToErase => Some(Kind::Leave),
         Row::Update | Row::Same | Row::NotReady if view.changes_role() => Some(Kind::Leave),
         Row::NotReady if !super::heal::is_exhausted(view) => None,
-        Row::Update | Row::NotReady => match view.class() {
+        Row::Update | Row::NotReady => match view.class {
             Class::Same => None,
             class => Some(if changes_version(view) { Kind::Version } else { Kind::System(class) }),
         },
@@ -156,7 +156,8 @@ fn blast_radius(cx: &Cx<'_>, candidates: &[Candidate<'_, '_>]) -> Option<String>
     if !holds(Rule::BlastRadius) {
         return None;
     }
-    let interrupted = candidates.iter().filter(|c| c.kind != Kind::System(Class::InPlace)).map(|c| c.view.name);
+    let interrupted =
+        candidates.iter().filter(|c| c.kind != Kind::System(Class::InPlace)).map(|c| c.view.name);
     let affected: BTreeSet<&MachineName> = interrupted.chain(&cx.seen.past.affected).collect();
     let (count, max) = (affected.len() as u32, max_affected(cx));
     (count > max).then(|| {
@@ -172,13 +173,19 @@ fn leave_of_the_user(cx: &Cx<'_>, c: &Candidate<'_, '_>) -> Option<Refusal> {
     let view = c.view;
     let named = cx.permit.nodes.as_ref().is_some_and(|nodes| nodes.contains(view.name));
     if holds(Rule::BlastRadius) && view.changes_role() && view.row != Row::Leave && !named {
-        let (now, wanted) = (view.role_now().unwrap_or(Role::None), view.machine.map_or(Role::None, |m| m.role));
+        let (now, wanted) =
+            (view.role_now().unwrap_or(Role::None), view.machine.map_or(Role::None, |m| m.role));
         let name = view.name;
-        let text = format!("{name} is a {now} and shall be a {wanted}: it leaves and joins again with `--node {name}`");
+        let text = format!(
+            "{name} is a {now} and shall be a {wanted}: it leaves and joins again with `--node {name}`"
+        );
         return Some((Cause::NeedsPermit, text, None));
     }
     if view.past.lost && matches!(view.reach, Reach::Answered) {
-        let text = format!("{0} was said to be lost, but answers: `nix8s node delete {0}` without --lost", view.name);
+        let text = format!(
+            "{0} was said to be lost, but answers: `nix8s node delete {0}` without --lost",
+            view.name
+        );
         return Some((Cause::NotOurMachine, text, None));
     }
     if view.past.lost && view.node_seen().is_some_and(|n| n.ready) {
@@ -193,10 +200,12 @@ pub fn halted(cx: &Cx<'_>) -> Option<String> {
     if !holds(Rule::RollHalts) {
         return None;
     }
-    let failed: Vec<&MachineName> = cx.views.values().filter(|v| v.wanted_is_bad()).map(|v| v.name).collect();
+    let failed: Vec<&MachineName> =
+        cx.views.values().filter(|v| v.wanted_is_bad() || gave_up_switching(cx, v)).map(|v| v.name).collect();
     (failed.len() as u32 > cx.cluster.upgrade.failure_budget).then(|| {
         let first = failed[0];
-        let why = cx.of(first).and_then(|v| v.past.bad.get(&v.wanted?.path)).map_or("", String::as_str);
+        let why = cx.of(first).and_then(|v| v.past.bad.get(&v.wanted?.path));
+        let why = why.map_or("it could not be switched to", String::as_str);
         let others = failed.len() - 1;
         let and = if others == 0 { String::new() } else { format!(" and {others} more") };
         format!(
@@ -214,18 +223,29 @@ fn foreseen_later(cx: &Cx<'_>, c: &Candidate<'_, '_>, rank: u8, first: &mut Opti
 
 /// A machine takes its turn when everything that can be done before has been done, so that nobody waits for it.
 fn not_ready_for_it(cx: &Cx<'_>, c: &Candidate<'_, '_>) -> Option<Refusal> {
-    if c.begun || cx.foresee {
+    if cx.foresee {
         return None;
     }
     let name = c.view.name;
     let kinds = [EffectKind::Cordon, EffectKind::Drain, EffectKind::UpgradeComponents, EffectKind::Switch];
-    if let Some(refusal) = kinds.into_iter().find_map(|kind| super::out::blocked(cx, Some(name), kind)) {
+    let mut blocked = kinds.into_iter().filter_map(|kind| super::out::blocked(cx, Some(name), kind));
+    // What was begun keeps its turn while it is tried again, and loses it when that is given up.
+    if let Some(refusal) = blocked.find(|(cause, ..)| !c.begun || *cause == Cause::GivenUp) {
         return Some(refusal);
+    }
+    if c.begun {
+        return None;
     }
     let there = c.kind == Kind::Leave
         || !holds(Rule::CopyBeforeDrain)
         || c.view.wanted.is_some_and(|w| c.view.probe.is_some_and(|p| p.copied.contains(&w.path)));
     (!there).then(|| (Cause::Earlier, format!("{name} waits until its new system is built and copied"), None))
+}
+
+/// Whether switching to the wanted system was given up: what fails on one machine is likely to fail on the next.
+fn gave_up_switching(cx: &Cx<'_>, view: &View<'_>) -> bool {
+    let gave_up = |kind| matches!(super::out::blocked(cx, Some(view.name), kind), Some((Cause::GivenUp, ..)));
+    view.class != Class::Same && (gave_up(EffectKind::Switch) || gave_up(EffectKind::UpgradeComponents))
 }
 
 fn system_refusal(c: &Candidate<'_, '_>, halted: Option<&str>) -> Option<Refusal> {
@@ -272,7 +292,8 @@ struct Order<'a> {
 
 impl<'a> Order<'a> {
     fn of(cx: &Cx<'a>, candidates: &[Candidate<'_, 'a>]) -> Self {
-        let control_planes = || cx.api.into_iter().flat_map(|api| api.nodes.values()).filter(|n| n.control_plane);
+        let control_planes =
+            || cx.api.into_iter().flat_map(|api| api.nodes.values()).filter(|n| n.control_plane);
         let able = |c: &&Candidate<'_, 'a>| !c.view.wanted_is_bad() && super::out::is_able(cx, c.view);
         let system = |control_plane: bool| {
             let wanted = |c: &&Candidate<'_, 'a>| {
@@ -358,10 +379,12 @@ impl Slots {
         let worker = |v: &&View<'_>| {
             v.role_now() == Some(Role::Worker) && !v.machine.is_some_and(|m| m.skip) && v.is_down()
         };
-        let workers = cx.cluster.machines.values().filter(|m| m.role == Role::Worker && !m.skip).count() as u32;
+        let workers =
+            cx.cluster.machines.values().filter(|m| m.role == Role::Worker && !m.skip).count() as u32;
         let parallel = cx.cluster.upgrade.strategy == Strategy::Parallel || cx.foresee;
         // A control plane that an earlier run left cordoned is in progress even when its system is as wanted.
-        let cordoned = cx.views.values().find(|v| v.is_our_cordon() && v.role_now() == Some(Role::ControlPlane));
+        let cordoned =
+            cx.views.values().find(|v| v.is_our_cordon() && v.role_now() == Some(Role::ControlPlane));
         let is_candidate = |name: &MachineName| candidates.iter().any(|c| c.view.name == name);
         Self {
             control_plane_taken: cordoned.map(|v| v.name).filter(|n| !is_candidate(n)).cloned(),
@@ -396,7 +419,9 @@ impl Slots {
             return None;
         }
         let busy = down.max(self.workers_taken);
-        let text = format!("{name} waits for its turn: down or being worked on are {busy} workers, and {max} may be");
+        let text = format!(
+            "{name} waits for its turn: down or being worked on are {busy} workers, and {max} may be"
+        );
         Some((Cause::Unavailable, text, None))
     }
 
@@ -437,7 +462,9 @@ fn quorum(cx: &Cx<'_>, view: &View<'_>, kind: Kind) -> Option<Refusal> {
         return None;
     }
     if kind == Kind::Leave && voters == 1 {
-        let text = format!("{name} holds the only copy of the cluster's data: `nix8s reset` takes a whole cluster down");
+        let text = format!(
+            "{name} holds the only copy of the cluster's data: `nix8s reset` takes a whole cluster down"
+        );
         return Some((Cause::NeedsPermit, text, None));
     }
     // A member that leaves in good health is replaced by nobody: the rest must be a majority of what remains, and

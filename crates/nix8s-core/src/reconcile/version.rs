@@ -23,7 +23,9 @@ pub fn next_version(cluster: &Cluster, api: &Known<ApiSeen>) -> Version {
     let wanted = &cluster.version;
     let ours = |name| cluster.machines.get(name).is_some_and(|m| m.role != Role::None && !m.skip);
     let running = api.known().into_iter().flat_map(|a| &a.nodes).filter(|(name, _)| ours(*name));
-    let Some(lowest) = running.map(|(_, node)| node.version.minor_only()).min() else { return wanted.clone() };
+    let Some(lowest) = running.map(|(_, node)| node.version.minor_only()).min() else {
+        return wanted.clone();
+    };
     if wanted.minor > lowest.minor + 1 && holds(Rule::Order) { lowest.next_minor() } else { wanted.clone() }
 }
 
@@ -33,7 +35,9 @@ pub(super) fn plan(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
         out.wait(None, Cause::VersionSkew, text);
     }
     for view in cx.views.values() {
-        let (Some(Kind::Version), Some(wanted)) = (cx.turns.granted.get(view.name), view.wanted) else { continue };
+        let (Some(Kind::Version), Some(wanted)) = (cx.turns.granted.get(view.name), view.wanted) else {
+            continue;
+        };
         if super::system::copied(cx, view, wanted, out) || !holds(Rule::CopyBeforeDrain) {
             super::system::roll(cx, view, wanted, Class::Drain, out);
         }
@@ -42,7 +46,8 @@ pub(super) fn plan(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
 
 /// etcd's data does not go back to an earlier minor release.
 fn backwards(cx: &Cx<'_>) -> Option<String> {
-    let newest = cx.cluster.machines.keys().filter_map(|name| cx.of(name)?.node_seen()).map(|n| &n.version).max()?;
+    let newest =
+        cx.cluster.machines.keys().filter_map(|name| cx.of(name)?.node_seen()).map(|n| &n.version).max()?;
     (cx.cluster.version.minor < newest.minor).then(|| {
         format!(
             "the cluster runs {newest}, and {} is wanted: Kubernetes does not go back to an earlier minor release; \
@@ -66,6 +71,7 @@ pub(super) fn components(cx: &Cx<'_>, view: &View<'_>, wanted: &System) -> Optio
     }
     // The first one that comes to a version carries the cluster's configuration there.
     let carried = cx.views.values().any(|v| v.probe.is_some_and(|p| p.components.as_ref() == Some(version)));
-    let effect = Effect::UpgradeComponents { machine: view.name.clone(), version: version.clone(), apply: !carried };
+    let effect =
+        Effect::UpgradeComponents { machine: view.name.clone(), version: version.clone(), apply: !carried };
     Some((effect, format!("the control plane's components come to {version} before the kubelet")))
 }

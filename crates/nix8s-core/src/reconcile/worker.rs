@@ -8,6 +8,7 @@ use crate::model::Role;
 use crate::permit::Risk;
 use crate::plan::Cause;
 use crate::plan::Effect;
+use crate::plan::EffectKind;
 
 /// Plans the joining of workers, and the cleaning of orphans of both roles.
 pub(super) fn plan(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
@@ -29,18 +30,24 @@ fn clean(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
     let name = view.name;
     let Some(probe) = view.probe else { return };
     // It has been without a node for as long as anybody can tell: there is nothing to wait for.
-    let restart = |out: &mut Out<'_, '_>, reason: String| match super::heal::heal(view, jiff::Timestamp::MIN, cx.now) {
-        super::heal::Heal::Restart => {
-            out.step(Risk::None, Effect::Restart { machine: name.clone() }, reason);
-        }
-        super::heal::Heal::Until(until) => {
-            out.wait_until(Some(name), Cause::BackOff, format!("{name} is given time to register"), Some(until));
-        }
-        super::heal::Heal::Exhausted => {
-            let text = format!("{name} was restarted several times and does not register its node");
-            out.wait(Some(name), Cause::NotReady, text);
-        }
-    };
+    let restart =
+        |out: &mut Out<'_, '_>, reason: String| match super::heal::heal(view, jiff::Timestamp::MIN, cx.now) {
+            super::heal::Heal::Restart => {
+                out.step(Risk::None, Effect::Restart { machine: name.clone() }, reason);
+            }
+            super::heal::Heal::Until(until) => {
+                out.wait_until(
+                    Some(name),
+                    Cause::BackOff,
+                    format!("{name} is given time to register"),
+                    Some(until),
+                );
+            }
+            super::heal::Heal::Exhausted => {
+                let text = format!("{name} was restarted several times and does not register its node");
+                out.wait(Some(name), Cause::NotReady, text);
+            }
+        };
     if cx.member(name).is_some() {
         restart(out, "it is an etcd member without a node: restarted, it registers again".to_owned());
         return;
@@ -48,6 +55,11 @@ fn clean(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
     if probe.datastore && cx.etcd.is_none() {
         let text = format!("{name} holds etcd data, and no control plane could say whether it is a member");
         out.wait(Some(name), Cause::Unknown, text);
+        return;
+    }
+    // A join that was not answered may still be on its way.
+    if let Some((cause, text, until)) = super::out::blocked(cx, Some(name), EffectKind::Join) {
+        out.wait_until(Some(name), cause, text, until);
         return;
     }
     let reason = "it is no member, and carries what an earlier membership left".to_owned();
@@ -64,15 +76,14 @@ fn join(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
         return;
     }
     let Some(via) = cx.via(Some(name)) else {
-        out.wait(Some(name), Cause::Earlier, format!("{name} joins when a control plane is Ready and can let it in"));
+        out.wait(
+            Some(name),
+            Cause::Earlier,
+            format!("{name} joins when a control plane is Ready and can let it in"),
+        );
         return;
     };
-    let lowest = cx.api.into_iter().flat_map(|a| a.nodes.values()).filter(|n| n.control_plane).map(|n| &n.version).min();
-    if let (Some(lowest), Some(wanted)) = (lowest, view.wanted.and_then(|w| w.version.as_ref()))
-        && wanted > lowest
-        && crate::plan::rule::holds(crate::plan::rule::Rule::Order)
-    {
-        let text = format!("{name} would be newer ({wanted}) than a control plane ({lowest}): it joins after the upgrade");
+    if let Some(text) = super::control_plane::too_new(cx, view) {
         out.wait(Some(name), Cause::Earlier, text);
         return;
     }

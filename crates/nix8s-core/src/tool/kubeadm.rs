@@ -54,7 +54,12 @@ pub fn join_arguments(stdout: &str) -> Result<Vec<String>, NotUnderstood> {
 }
 
 /// Joins a machine. The join material goes in by stdin, one argument a line, so that it is in no process list.
-pub fn join(machine: &Machine, role: Role, mut arguments: Vec<String>, certificate_key: Option<&str>) -> Command {
+pub fn join(
+    machine: &Machine,
+    role: Role,
+    mut arguments: Vec<String>,
+    certificate_key: Option<&str>,
+) -> Command {
     if role == Role::ControlPlane {
         arguments.push("--control-plane".to_owned());
         if let Some(key) = certificate_key {

@@ -79,7 +79,11 @@ impl Command {
     }
 
     /// A command on a machine.
-    pub fn on<S: Into<String>>(machine: &Machine, argv: impl IntoIterator<Item = S>, timeout: Duration) -> Self {
+    pub fn on<S: Into<String>>(
+        machine: &Machine,
+        argv: impl IntoIterator<Item = S>,
+        timeout: Duration,
+    ) -> Self {
         let on = Host::Machine {
             name: machine.name.clone(),
             address: machine.ssh.host.clone(),

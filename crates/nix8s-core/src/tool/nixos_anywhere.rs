@@ -13,7 +13,13 @@ use crate::observed::Mark;
 /// or 1 and does not verify that the machine comes back: observing does.
 ///
 /// `--phases` names all four so that a change of nixos-anywhere's default cannot change ours.
-pub fn install(machine: &Machine, flake: &str, cluster: &ClusterName, version: &Version, mark: &Mark) -> Command {
+pub fn install(
+    machine: &Machine,
+    flake: &str,
+    cluster: &ClusterName,
+    version: &Version,
+    mark: &Mark,
+) -> Command {
     let host = machine.ssh.host.as_deref().unwrap_or(machine.name.as_str());
     let target = format!("{}@{host}", machine.ssh.user);
     let flake = format!("{flake}#nix8sConfigurations.{cluster}.\"{version}\".{}", machine.name);

@@ -68,10 +68,15 @@ fn kubeadm_upgrades_components_before_the_kubelet_and_applies_once() {
     world.cluster.version = "v1.35.0".parse().unwrap();
     world.evaluate("a");
     world.copy_all();
-    let components = |w: &World| w.planned().lines().filter(|l| l.starts_with("upgrade")).collect::<Vec<_>>().join("\n");
+    let components =
+        |w: &World| w.planned().lines().filter(|l| l.starts_with("upgrade")).collect::<Vec<_>>().join("\n");
     assert_snapshot!(components(&world), @"upgrade-components:cp1 [Interrupts]: the control plane's components come to v1.35.0 before the kubelet  after drain:cp1");
     let steps = world.plan().steps;
-    assert!(steps.iter().any(|s| matches!(s.effect, nix8s_core::plan::Effect::UpgradeComponents { apply: true, .. })));
+    assert!(
+        steps
+            .iter()
+            .any(|s| matches!(s.effect, nix8s_core::plan::Effect::UpgradeComponents { apply: true, .. }))
+    );
 }
 
 #[test]
@@ -81,7 +86,8 @@ fn two_minor_releases_are_two_steps() {
     assert_eq!(reconcile::next_version(&world.cluster, &world.seen.api).to_string(), "1.35");
     world.evaluate("a");
     world.copy_all();
-    let versions: Vec<String> = world.foreseen().into_iter().filter(|id| id.starts_with("switch:w")).collect();
+    let versions: Vec<String> =
+        world.foreseen().into_iter().filter(|id| id.starts_with("switch:w")).collect();
     assert_eq!(versions.join(" "), "switch:w1 switch:w2 switch:w1 switch:w2");
 }
 
@@ -144,7 +150,8 @@ fn an_update_that_was_cut_off_goes_on_before_others_begin() {
     world.new_kernel();
     world.copy_all();
     world.node("w2").cordon = Cordon::Ours;
-    let switches: Vec<String> = world.plan().steps.into_iter().map(|s| s.id).filter(|i| i.starts_with("switch")).collect();
+    let switches: Vec<String> =
+        world.plan().steps.into_iter().map(|s| s.id).filter(|i| i.starts_with("switch")).collect();
     assert_eq!(switches, ["switch:w2"]);
 }
 
@@ -164,7 +171,8 @@ fn there_is_a_pause_between_two_machines() {
 fn a_failure_is_tried_again_later_and_later() {
     let mut world = cluster(K3s);
     world.new_kernel();
-    let failures = |count, class| Failures { count, last: now(), class, message: "the disk is full".to_owned() };
+    let failures =
+        |count, class| Failures { count, last: now(), class, message: "the disk is full".to_owned() };
     world.past("w1").failures.insert(EffectKind::Copy, failures(3, FailureClass::Transient));
     world.past("w2").failures.insert(EffectKind::Copy, failures(1, FailureClass::Permanent));
     assert_snapshot!(world.planned());

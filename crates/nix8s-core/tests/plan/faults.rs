@@ -14,7 +14,11 @@ use crate::world::*;
 
 fn causes(world: &World, who: &str) -> Vec<Cause> {
     let plan = world.plan();
-    plan.waits.iter().filter(|w| w.machine.as_ref().is_some_and(|m| m.as_str() == who)).map(|w| w.cause).collect()
+    plan.waits
+        .iter()
+        .filter(|w| w.machine.as_ref().is_some_and(|m| m.as_str() == who))
+        .map(|w| w.cause)
+        .collect()
 }
 
 #[test]
@@ -54,7 +58,8 @@ fn n_02_a_lost_probe_changes_nothing_that_is_remembered() {
 fn d_05_join_material_is_in_no_step() {
     let world = blank(Kubeadm, &["cp1", "cp2", "w1"]);
     let plan = world.plan();
-    let all = [plan.steps.clone(), reconcile::forecast(&world.cluster, &world.seen, &plan, &world.permit)].concat();
+    let all =
+        [plan.steps.clone(), reconcile::forecast(&world.cluster, &world.seen, &plan, &world.permit)].concat();
     let text = serde_json::to_string(&all).unwrap();
     assert!(all.iter().any(|s| s.effect.kind() == EffectKind::Join));
     assert!(!text.contains("token\":") && !text.contains("certificate"), "{text}");

@@ -1,5 +1,7 @@
 //! What is planned for small clusters in known states.
 
+#![expect(clippy::unwrap_used, reason = "test helpers are tests")]
+
 mod beginning;
 mod changes;
 mod faults;

@@ -59,7 +59,10 @@ pub fn blank(distribution: Distribution, names: &[&str]) -> World {
         now: now(),
     };
     for n in names {
-        world.seen.machines.insert(name(n), MachineSeen { reach: Reach::Answered, probe: Some(installer(n)) });
+        world
+            .seen
+            .machines
+            .insert(name(n), MachineSeen { reach: Reach::Answered, probe: Some(installer(n)) });
     }
     world.evaluate("a");
     world
@@ -79,7 +82,14 @@ fn template(machines: BTreeMap<MachineName, Arc<Machine>>) -> Cluster {
             cluster_dns: "10.43.0.10".parse().unwrap(),
             mesh: Mesh::None,
         },
-        ha: Ha { mode: HaMode::None, vip: None, interface: None, port: 6443, vrrp_id: 1, first_server: first },
+        ha: Ha {
+            mode: HaMode::None,
+            vip: None,
+            interface: None,
+            port: 6443,
+            vrrp_id: 1,
+            first_server: first,
+        },
         upgrade: Upgrade {
             strategy: Strategy::Rolling,
             max_unavailable: 1,
@@ -222,7 +232,8 @@ impl World {
     /// Evaluates every machine's system; `content` stands for everything that is not Kubernetes.
     pub fn evaluate(&mut self, content: &str) {
         let version = reconcile::next_version(&self.cluster, &self.seen.api);
-        let full = if version.patch.is_some() { version.clone() } else { format!("v{version}.1").parse().unwrap() };
+        let full =
+            if version.patch.is_some() { version.clone() } else { format!("v{version}.1").parse().unwrap() };
         let systems = self.cluster.machines.values().map(|m| {
             let rest = format!("{content}-{}", m.parts.rest);
             let path = format!("/nix/store/{}-{}-{full}-{rest}-nixos-system", m.name, m.parts.kernel);
@@ -324,8 +335,13 @@ impl World {
 pub fn show(plan: &Plan) -> String {
     let mut text = String::new();
     for step in &plan.steps {
-        let after = if step.after.is_empty() { String::new() } else { format!("  after {}", step.after.join(", ")) };
-        let risk = if step.risk == nix8s_core::permit::Risk::None { String::new() } else { format!(" [{:?}]", step.risk) };
+        let after =
+            if step.after.is_empty() { String::new() } else { format!("  after {}", step.after.join(", ")) };
+        let risk = if step.risk == nix8s_core::permit::Risk::None {
+            String::new()
+        } else {
+            format!(" [{:?}]", step.risk)
+        };
         text.push_str(&format!("{}{risk}: {}{after}\n", step.id, step.reason));
     }
     for wait in &plan.waits {

@@ -31,6 +31,16 @@ pub trait Store: Send + Sync {
     /// [`io::ErrorKind::InvalidData`] when the log is damaged, or does not reach as far as the place.
     fn events_after(&self, place: Place) -> io::Result<(Vec<Event>, Place)>;
 
+    /// Where the log ends, if that is known without reading it; only then is a snapshot of the past kept.
+    fn end(&self) -> Option<Place> {
+        None
+    }
+
+    /// What a person should know about the directory since this was last asked: a torn last line, for example.
+    fn take_warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// A file's bytes, or `None` when there is no such file.
     fn read(&self, path: &str) -> io::Result<Option<Vec<u8>>>;
 

@@ -7,6 +7,7 @@ use std::sync::Mutex;
 
 use nix8s_core::event::Event;
 
+use super::layout::LOG;
 use super::log;
 use crate::port::Place;
 use crate::port::Store;
@@ -39,9 +40,6 @@ struct Inner {
     files: BTreeMap<String, Vec<u8>>,
     faults: Option<Faults>,
 }
-
-/// The event log's path, as fault hooks see it.
-pub const LOG: &str = "events.jsonl";
 
 impl Memory {
     /// An empty one.
@@ -103,6 +101,10 @@ impl Store for Memory {
         };
         let decoded = log::decode(bytes, place)?;
         Ok((decoded.events, decoded.end))
+    }
+
+    fn end(&self) -> Option<Place> {
+        Some(self.lock().end)
     }
 
     fn read(&self, path: &str) -> io::Result<Option<Vec<u8>>> {

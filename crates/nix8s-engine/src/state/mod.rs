@@ -1,4 +1,11 @@
 //! The state directory: what is remembered between runs, on disk or in memory.
 
+pub mod dir;
+pub mod export;
+mod file;
+pub mod layout;
+pub mod lock;
 pub mod log;
+pub mod marker;
 pub mod memory;
+pub mod snapshot;

@@ -1,0 +1,96 @@
+//! Files that are replaced whole or not at all, below one root and nowhere else.
+
+use std::fs;
+use std::fs::File;
+use std::fs::OpenOptions;
+use std::io;
+use std::io::Write;
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::path::PathBuf;
+
+use super::dir::Durability;
+
+/// More files than this are made durable by one sync of their file system instead of one fsync each.
+const FSYNCS_MAX: usize = 16;
+
+/// The absolute path of a relative one that is made of plain names.
+pub fn below(root: &Path, path: &str) -> io::Result<PathBuf> {
+    let plain = |name: &str| {
+        !name.is_empty()
+            && name.len() <= 255
+            && !name.starts_with('.')
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
+    };
+    if path.split('/').all(plain) {
+        Ok(root.join(path))
+    } else {
+        let message = format!("{path:?} is no path in a state directory");
+        Err(io::Error::new(io::ErrorKind::InvalidInput, message))
+    }
+}
+
+/// Makes a folder that only its owner reads, and those above it.
+pub fn make_folder(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Replaces files: all temporary files, then durable, then renamed, then the folders durable.
+pub fn replace(files: &[(PathBuf, &[u8])], durability: Durability) -> io::Result<()> {
+    let mut written: Vec<(PathBuf, &Path, File)> = Vec::with_capacity(files.len());
+    let mut folders: Vec<&Path> = Vec::new();
+    for (path, bytes) in files {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        if folders.last() != Some(&folder) {
+            make_folder(folder)?;
+            folders.push(folder);
+        }
+        let temporary = temporary(path);
+        let mut file = private().truncate(true).open(&temporary)?;
+        file.write_all(bytes)?;
+        written.push((temporary, path, file));
+    }
+    let together = files.len() > FSYNCS_MAX;
+    if durability == Durability::Fsync {
+        sync(written.iter().map(|(_, _, file)| file), together)?;
+    }
+    for (temporary, path, _) in &written {
+        fs::rename(temporary, path)?;
+    }
+    if durability == Durability::Fsync {
+        let opened: Vec<File> = folders.iter().map(File::open).collect::<io::Result<_>>()?;
+        sync(opened.iter(), together)?;
+    }
+    Ok(())
+}
+
+/// Opens for writing, made if it is not there, readable by its owner alone.
+pub fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.create(true).write(true).mode(0o600);
+    options
+}
+
+/// Beside the file, with this process's id: two processes that write the same marker do not mix their bytes.
+fn temporary(path: &Path) -> PathBuf {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("file");
+    path.with_file_name(format!(".{name}.{}.tmp", std::process::id()))
+}
+
+fn sync<'a>(mut files: impl Iterator<Item = &'a File>, together: bool) -> io::Result<()> {
+    if together && cfg!(target_os = "linux") {
+        return files.next().map_or(Ok(()), sync_file_system);
+    }
+    files.try_for_each(File::sync_all)
+}
+
+#[cfg(target_os = "linux")]
+fn sync_file_system(file: &File) -> io::Result<()> {
+    Ok(rustix::fs::syncfs(file)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn sync_file_system(file: &File) -> io::Result<()> {
+    file.sync_all()
+}

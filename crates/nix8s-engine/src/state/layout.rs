@@ -1,0 +1,74 @@
+//! Where things are in the state directory. Every path that nix8s writes is made here, from validated names.
+
+use nix8s_core::model::MachineName;
+
+/// The event log.
+pub const LOG: &str = "events.jsonl";
+/// The past as of some place in the log: a cache.
+pub const SNAPSHOT: &str = "snapshot.json";
+/// Whether this is the state of real machines or of simulated ones.
+pub const KIND: &str = "kind";
+/// Who plans.
+pub const LOCK: &str = "lock";
+/// An admin kubeconfig that works from here.
+pub const KUBECONFIG: &str = "k8s/kubeconfig";
+/// When the cluster was initialised.
+pub const INITIALIZED: &str = "k8s/initialized";
+/// Who initialised it.
+pub const FIRST_SERVER: &str = "k8s/first-server";
+/// Members, one file each.
+pub const MEMBERS: &str = "k8s/members";
+/// One folder a machine.
+pub const NODES: &str = "nodes";
+/// Systems that failed their gates.
+pub const BAD_SYSTEMS: &str = "bad-systems.json";
+
+/// What a machine should be.
+pub fn desired(machine: &MachineName) -> String {
+    format!("desired/{machine}.json")
+}
+
+/// A machine's folder.
+pub fn node(machine: &MachineName) -> String {
+    format!("{NODES}/{machine}")
+}
+
+/// A machine as it was last configured: how to reach it when it has left the configuration.
+pub fn config(machine: &MachineName) -> String {
+    format!("{NODES}/{machine}/config.json")
+}
+
+/// A machine as it was last seen.
+pub fn seen(machine: &MachineName) -> String {
+    format!("{NODES}/{machine}/state.json")
+}
+
+/// The digest of what a machine should be, once it is. Whoever removes it asks for a rebuild.
+pub fn config_hash(machine: &MachineName) -> String {
+    format!("{NODES}/{machine}/config-hash")
+}
+
+/// Asks for a member's removal; stays as its tombstone.
+pub fn delete(machine: &MachineName) -> String {
+    format!("{NODES}/{machine}/DELETE")
+}
+
+/// Takes a DELETE back.
+pub fn undelete(machine: &MachineName) -> String {
+    format!("{NODES}/{machine}/UNDELETE")
+}
+
+/// A member.
+pub fn member(machine: &MachineName) -> String {
+    format!("{MEMBERS}/{machine}")
+}
+
+/// What a platform is at.
+pub fn platform(name: &str, file: &str) -> String {
+    format!("{name}/{file}")
+}
+
+/// What a run came to.
+pub fn run(id: &str) -> String {
+    format!("runs/{id}.json")
+}

@@ -1,0 +1,88 @@
+//! One planner a cluster: an flock on the state directory's lock file, which says who holds it (rule 11).
+
+use std::fs::File;
+use std::fs::OpenOptions;
+use std::io;
+use std::io::Read;
+use std::io::Seek;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use jiff::Timestamp;
+use rustix::fs::FlockOperation;
+use serde::Deserialize;
+use serde::Serialize;
+
+/// Who holds a lock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// Process id.
+    pub pid: u32,
+    /// On which host.
+    pub host: String,
+    /// What it was asked to do.
+    pub command: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+impl Holder {
+    /// This process.
+    pub fn this(command: &str, since: Timestamp) -> Self {
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        Self { pid: std::process::id(), host, command: command.to_owned(), since }
+    }
+}
+
+/// Why the lock was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Somebody else plans.
+    #[error("{}", held_by(.0.as_ref()))]
+    Held(Option<Holder>),
+    /// The file could not be used.
+    #[error("could not lock the state directory")]
+    Io(#[source] io::Error),
+}
+
+fn held_by(holder: Option<&Holder>) -> String {
+    match holder {
+        Some(Holder { pid, host, command, since }) => {
+            format!(
+                "another nix8s works on this cluster: `nix8s {command}`, process {pid} on {host}, since {since}"
+            )
+        }
+        None => "another nix8s works on this cluster".to_owned(),
+    }
+}
+
+/// A held lock; the operating system releases it when the process ends, however it ends.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+/// Takes the lock, or says who holds it.
+///
+/// # Errors
+/// When somebody else holds it, or the file cannot be opened.
+pub fn take(path: &Path, holder: &Holder) -> Result<Lock, LockError> {
+    let mut options = OpenOptions::new();
+    let open = options.create(true).read(true).write(true).truncate(false).mode(0o600).open(path);
+    let mut file = open.map_err(LockError::Io)?;
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => {}
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            let mut text = String::new();
+            // Only for the message: the holder may be writing it at this moment.
+            let _ = file.read_to_string(&mut text);
+            return Err(LockError::Held(serde_json::from_str(&text).ok()));
+        }
+        Err(error) => return Err(LockError::Io(error.into())),
+    }
+    let text = serde_json::to_vec(holder).expect("four plain fields");
+    let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(&text));
+    written.map_err(LockError::Io)?;
+    Ok(Lock { _file: file })
+}
