@@ -92,7 +92,7 @@ fn carry_out(
         let (world, simulation) = world::simulate(cx.global, cluster, state, permit)?;
         let settings = Settings { command: "apply".to_owned(), covered: None, patience: PATIENCE };
         let mut asker = Asker { screen: &screen, out: cx.out, cluster, asked };
-        let report = converge::converge(&world, settings, &mut asker, &mut stop, &mut Ear(&screen)).await;
+        let report = converge::converge(&world, &settings, &mut asker, &mut stop, &mut Ear(&screen)).await;
         let broken = simulation.violations();
         if let Some(first) = broken.first() {
             let message = format!("a rule was broken as seen from outside, which is a bug in nix8s: {first}");
@@ -116,7 +116,11 @@ fn ended(report: &Report, asked: Asked, cluster: &Cluster) -> Result<Exit, CliEr
         Ending::Interrupted => Ok(Exit::Interrupted),
         Ending::Refused { risk } => Err(consent::refusal(asked, *risk)),
         Ending::Bug { violations } => {
-            let message = format!("the plan would break a rule, so nothing of it was carried out: {}", violations.join("; "));
+            let broken: Vec<String> = violations
+                .iter()
+                .map(|v| format!("rule {} ({}), {}: {}", v.rule.row().number, v.rule.row().name, v.step, v.text))
+                .collect();
+            let message = format!("the plan would break a rule, so nothing of it was carried out: {}", broken.join("; "));
             Err(CliError::new(Exit::Refused, message).hint("This is a bug in nix8s: please report it with the configuration."))
         }
         _ if !report.rolled_back.is_empty() => Ok(Exit::RolledBack),

@@ -34,6 +34,11 @@ impl PermitArgs {
         !self.erase.is_empty()
     }
 
+    /// Whether these flags name machines, which stand in one cluster.
+    pub fn names_machines(&self) -> bool {
+        !self.nodes.is_empty() || self.erase.iter().any(|what| what != "all-new")
+    }
+
     /// The leave that these flags give. `known` are machines that have left the configuration.
     pub fn permit(&self, cluster: &Cluster, known: &BTreeSet<MachineName>, interrupt: Interrupt) -> Result<Permit, CliError> {
         let Self { nodes, erase, max_affected } = self;

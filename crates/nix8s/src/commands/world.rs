@@ -11,6 +11,7 @@ use nix8s_core::model::ClusterName;
 use nix8s_core::model::MachineName;
 use nix8s_core::past::Past;
 use nix8s_core::permit::Permit;
+use nix8s_engine::port::Store;
 use nix8s_engine::state::dir::Access;
 use nix8s_engine::state::dir::Kind;
 use nix8s_engine::state::dir::OpenError;
@@ -21,10 +22,13 @@ use nix8s_engine::world::World;
 use nix8s_sim::Options;
 use nix8s_sim::Simulation;
 use nix8s_sim::fault;
+use nix8s_sim::journal::Journal;
+use nix8s_sim::make;
 
 use crate::cli::Faults;
 use crate::cli::Global;
 use crate::commands::Cx;
+use crate::commands::scratch::Scratch;
 use crate::error::CliError;
 use crate::error::Exit;
 use crate::report::screen::Time;
@@ -102,24 +106,57 @@ pub fn remembered(past: &Past) -> BTreeSet<MachineName> {
     past.machines.keys().cloned().collect()
 }
 
-/// The simulated world of a cluster, behind the ports. Must be called inside the runtime.
+/// The simulated world of a cluster, kept in its state directory. Must be called inside the runtime.
 pub fn simulate(
     global: &Global,
     cluster: &Arc<Cluster>,
     state: &Arc<StateDir>,
     permit: Permit,
 ) -> Result<(World, Simulation), CliError> {
+    let simulation =
+        nix8s_sim::open(state.root(), cluster, options(global)).map_err(|error| no_world(state, error))?;
+    let store = Arc::clone(state) as Arc<dyn Store>;
+    let world = behind(&simulation, cluster, store, permit).map_err(|error| unreadable(state, error))?;
+    Ok((world, simulation))
+}
+
+/// The same, in memory: for looking, which leaves no trace. A world that does not exist yet is looked at as it will
+/// be. Must be called inside the runtime.
+pub fn look_at(
+    global: &Global,
+    cluster: &Arc<Cluster>,
+    state: &Arc<StateDir>,
+    permit: Permit,
+) -> Result<World, CliError> {
+    let options = options(global);
+    let kept = Journal::read(state.root(), cluster).map_err(|error| no_world(state, error))?;
+    let mut world = kept.unwrap_or_else(|| make::world(cluster, options.seed, nix8s_sim::BEGINNING));
+    make::provide(&mut world);
+    let simulation = Simulation::new(world, options);
+    let store = Arc::new(Scratch(Arc::clone(state) as Arc<dyn Store>));
+    behind(&simulation, cluster, store, permit).map_err(|error| unreadable(state, error))
+}
+
+fn behind(
+    simulation: &Simulation,
+    cluster: &Arc<Cluster>,
+    store: Arc<dyn Store>,
+    permit: Permit,
+) -> std::io::Result<World> {
+    simulation.new_run(&permit);
+    World::new(Arc::clone(cluster), simulation.ports(store), ".".to_owned(), permit)
+}
+
+fn options(global: &Global) -> Options {
     let faults = match global.faults {
         None | Some(Faults::None) => fault::Level::None,
         Some(Faults::Some) => fault::Level::Some,
         Some(Faults::Many) => fault::Level::Many,
     };
-    let options = Options { seed: global.seed.unwrap_or(SEED), faults, pace: global.pace, not_before: None };
-    let simulation = nix8s_sim::open(state.root(), cluster, options).map_err(|error| {
-        let message = format!("could not open the simulated world in {}", state.root().display());
-        CliError::new(Exit::Failed, message).because(error)
-    })?;
-    simulation.new_run(&permit);
-    let ports = simulation.ports(Arc::clone(state) as Arc<dyn nix8s_engine::port::Store>);
-    Ok((World::new(Arc::clone(cluster), ports, ".".to_owned(), permit), simulation))
+    Options { seed: global.seed.unwrap_or(SEED), faults, pace: global.pace, not_before: None }
+}
+
+fn no_world(state: &StateDir, error: std::io::Error) -> CliError {
+    let message = format!("could not open the simulated world in {}", state.root().display());
+    CliError::new(Exit::Failed, message).because(error)
 }
