@@ -155,6 +155,7 @@ impl Kube for SimKube {
                 Some(_) => {}
             }
             w.check_left(node, "its Node was deleted");
+            w.check_affected(node);
             w.remove_node(node);
             w.lose_pods(node);
             w.schedule();

@@ -114,7 +114,14 @@ impl Shared {
 
     /// Waits until the ports have gone silent.
     pub async fn death(&self) {
-        self.died.notified().await;
+        while !self.is_dead() {
+            self.died.notified().await;
+        }
+    }
+
+    /// Whether the ports have gone silent.
+    pub fn is_dead(&self) -> bool {
+        locked(&self.life).dead
     }
 
     /// Lives again, until the next death.

@@ -27,7 +27,7 @@ pub(super) fn plan(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
         let Some(machine) = view.machine else { continue };
         match view.row {
             Row::Join | Row::Orphan | Row::Unknown if view.node_seen().is_none() => {
-                before_joining(cx, view, out)
+                before_joining(cx, view, out);
             }
             Row::Update | Row::Same | Row::NotReady if machine.role == Role::None => outside(cx, view, out),
             Row::Update | Row::Same | Row::NotReady => member(cx, view, out),

@@ -123,7 +123,7 @@ fn machine(n: &str, i: usize) -> Machine {
         name: name(n),
         member: n.parse().unwrap(),
         role: if n.starts_with("cp") { Role::ControlPlane } else { Role::Worker },
-        ip: Some(format!("10.0.0.{}", i + 1).parse().unwrap()),
+        ip: Some(std::net::Ipv4Addr::from(0x0a00_0001 + i as u32).into()),
         provisioner: Provisioner::NixosAnywhere,
         skip: false,
         ssh: Ssh { host: Some(format!("10.0.0.{}", i + 1)), port: 22, user: "root".to_owned() },

@@ -70,8 +70,12 @@ pub async fn execute(
     let mut carried = Carried::default();
     let mut schedule = Schedule::new(&plan.steps, world.cluster.concurrency());
     let mut running = FuturesUnordered::new();
+    let closes = world.ports.clock.now() + WINDOW;
     loop {
         let mut level = stop.level();
+        if world.ports.clock.now() >= closes {
+            schedule.close();
+        }
         if level == Level::Go {
             let begun = begin(world, journal, &mut schedule, covered, hear, &mut carried)?;
             running.extend(begun.into_iter().map(|(index, step)| carry_out(world, index, step)));
@@ -94,6 +98,9 @@ pub async fn execute(
             ended.push(end);
         }
         end(world, journal, &mut schedule, ended, hear, &mut carried)?;
+    }
+    if stop.level() == Level::Go {
+        return Ok(carried);
     }
     for step in schedule.left() {
         carried.skipped += 1;
@@ -232,6 +239,11 @@ async fn effect(world: &World, effect: &Effect) -> Done {
         }
     }
 }
+
+/// How long steps of one plan are begun. Longer work than this is planned anew in between, so that what has become
+/// possible in the meantime (a cluster can begin when its control planes are installed) does not wait for the last
+/// machine of a large fleet.
+const WINDOW: Duration = Duration::from_secs(300);
 
 /// Between two looks at something that takes its time.
 const POLL: Duration = Duration::from_secs(5);

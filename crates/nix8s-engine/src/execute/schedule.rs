@@ -18,6 +18,8 @@ struct Entry {
     step: Arc<Step>,
     waits_for: usize,
     followers: Vec<usize>,
+    /// It goes on with what an earlier step of this plan began on the same machine.
+    continues: bool,
     state: State,
 }
 
@@ -26,6 +28,8 @@ enum State {
     Left,
     Begun,
     Over,
+    /// Left to the next plan.
+    Later,
 }
 
 struct LaneState {
@@ -44,12 +48,14 @@ impl Schedule {
                 step: Arc::new(step.clone()),
                 waits_for: step.after.len(),
                 followers: Vec::new(),
+                continues: false,
                 state: State::Left,
             })
             .collect();
         for (i, step) in steps.iter().enumerate() {
             for before in step.after.iter().filter_map(|id| index.get(id.as_str())) {
                 entries[*before].followers.push(i);
+                entries[i].continues |= steps[*before].effect.machine() == step.effect.machine();
             }
         }
         let lane = |free: usize| LaneState { ready: VecDeque::new(), free: free.max(1) };
@@ -91,6 +97,19 @@ impl Schedule {
             }
         }
         None
+    }
+
+    /// Leaves to the next plan what has not begun. What has begun on a machine goes on to its end.
+    pub fn close(&mut self) {
+        for entry in &mut self.entries {
+            if entry.state == State::Left && !entry.continues {
+                entry.state = State::Later;
+            }
+        }
+        let entries = &self.entries;
+        for lane in self.lanes.values_mut() {
+            lane.ready.retain(|index| entries[*index].state == State::Left);
+        }
     }
 
     /// A step has been carried out: those that waited for it alone are ready.
@@ -141,7 +160,7 @@ impl Schedule {
         dropped
     }
 
-    /// Steps that neither began nor were dropped.
+    /// Steps that neither began, nor were dropped, nor left to the next plan.
     pub fn left(&self) -> impl Iterator<Item = Arc<Step>> {
         self.entries.iter().filter(|entry| entry.state == State::Left).map(|entry| entry.step.clone())
     }

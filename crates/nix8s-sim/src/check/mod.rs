@@ -116,11 +116,6 @@ impl Check {
         let calls = self.calls.iter().cloned().collect();
         self.violations.push(Violation { rule, machine: machine.cloned(), text, at, calls });
     }
-
-    /// A machine went back by itself.
-    pub(crate) fn rolled_back(&mut self, name: &MachineName, _system: &StorePath, now: Ms) {
-        self.failed.entry(name.clone()).or_insert(now);
-    }
 }
 
 impl World {

@@ -57,7 +57,6 @@ impl World {
     /// A switch is asked for. Rollbacks are not asked here.
     pub(crate) fn check_switch(&mut self, name: &MachineName, to: &StorePath, interrupts: bool) {
         let Some(metal) = self.metal.get(name).cloned() else { return };
-        self.check_affected(name);
         if metal.failed.contains_key(to) {
             self.broken("r16", name, format!("{to} failed its gates here before"));
         }
@@ -209,6 +208,15 @@ impl World {
         self.check.failed.entry(name.clone()).or_insert(now);
         if let Some(metal) = self.metal_mut(name) {
             metal.failed.entry(path.clone()).or_insert(now);
+        }
+    }
+
+    /// A person forgives a machine's systems.
+    pub fn forgive(&mut self, name: &MachineName) {
+        self.check.failed.remove(name);
+        self.check.gates.remove(name);
+        if let Some(metal) = self.metal_mut(name) {
+            metal.failed.clear();
         }
     }
 }

@@ -62,6 +62,19 @@ impl SimExec {
     }
 
     pub(super) async fn confirm_switch(&self, to: &Connection, nonce: &str) -> Result<Output, ExecError> {
+        // It waits for an activation that is under way.
+        for _ in 0..60 {
+            let pending = self.shared.with(|w| {
+                let metal = w.metal.get(&to.name)?;
+                let switch = metal.switch.as_ref()?;
+                let waits = switch.nonce == nonce && switch.state == SwitchState::Armed;
+                Some(waits && metal.boots == to.boots && metal.running() != Some(&switch.to))
+            });
+            if pending != Some(true) {
+                break;
+            }
+            self.shared.pass(SECOND).await;
+        }
         self.effect(to, (0, 2), |w, m| confirm(w, m, nonce)).await
     }
 }
@@ -114,6 +127,7 @@ fn unarmed(world: &mut World, name: &MachineName, path: &StorePath) -> Output {
 }
 
 fn confirm(world: &mut World, name: &MachineName, nonce: &str) -> Output {
+    let now = world.now;
     let Some(metal) = world.metal_mut(name) else { return complained(1, "error: no such machine") };
     let running = metal.running().cloned();
     let Some(switch) = metal.switch.as_mut().filter(|s| s.nonce == nonce) else {
@@ -121,7 +135,11 @@ fn confirm(world: &mut World, name: &MachineName, nonce: &str) -> Output {
     };
     match switch.state {
         SwitchState::Confirmed => said(""),
-        SwitchState::RolledBack => complained(ROLLED_BACK, "this machine went back to the system before"),
+        SwitchState::RolledBack => {
+            let to = switch.to.clone();
+            world.gates_failed(name, &to, now);
+            complained(ROLLED_BACK, "this machine went back to the system before")
+        }
         SwitchState::Armed if running.as_ref() != Some(&switch.to) => {
             complained(1, "error: the system is not active yet")
         }

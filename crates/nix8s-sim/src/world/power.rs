@@ -147,11 +147,8 @@ impl World {
         switch.state = SwitchState::RolledBack;
         let (to, back) = (switch.to.clone(), switch.back.clone());
         let rebooted = self.needs_reboot(name, &back, Reboot::Auto);
-        if let Some(metal) = self.metal_mut(name) {
-            if let Some(installed) = &mut metal.installed {
-                installed.default = back.clone();
-            }
-            metal.failed.insert(to.clone(), now);
+        if let Some(installed) = self.metal_mut(name).and_then(|m| m.installed.as_mut()) {
+            installed.default = back.clone();
         }
         if self.poison_of(&to) == Some(Poison::CutsNetwork)
             && let Some(metal) = self.metal_mut(name)
@@ -163,6 +160,5 @@ impl World {
         } else {
             self.activate(name, &back);
         }
-        self.check.rolled_back(name, &to, now);
     }
 }
