@@ -179,12 +179,16 @@ impl Life {
         shared.revive(death);
         self.sim.new_run(&self.permit);
         let ports = self.sim.ports(Arc::clone(&self.store) as _);
-        let mut world = nix8s_engine::world::World::new(
+        let mut world = match nix8s_engine::world::World::new(
             Arc::clone(&self.fleet),
             ports,
             "simulated".to_owned(),
             self.permit.clone(),
-        );
+        ) {
+            Ok(world) => world,
+            // A failing state directory is a fault like others: the run ends, and the next one begins.
+            Err(_) => return Ok(Run::Died),
+        };
         world.former = self.former();
         let settings = nix8s_engine::converge::Settings {
             command: "apply".to_owned(),
@@ -202,7 +206,7 @@ impl Life {
         let ended = tokio::select! {
             biased;
             () = shared.death() => None,
-            ended = converge(&world, settings, &mut consent, &mut stop, &mut hear) => Some(ended),
+            ended = converge(&world, &settings, &mut consent, &mut stop, &mut hear) => Some(ended),
         };
         let dead = shared.is_dead();
         shared.revive(Death::Never);
