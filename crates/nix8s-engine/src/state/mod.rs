@@ -8,4 +8,5 @@ pub mod lock;
 pub mod log;
 pub mod marker;
 pub mod memory;
+pub mod overview;
 pub mod snapshot;
