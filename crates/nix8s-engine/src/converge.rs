@@ -29,6 +29,7 @@ use crate::progress::Progress;
 use crate::state::export::Exporter;
 use crate::state::layout;
 use crate::state::marker;
+use crate::state::overview;
 use crate::stop::Level;
 use crate::stop::Stop;
 use crate::summary;
@@ -143,6 +144,10 @@ pub const PATIENCE: Duration = Duration::from_secs(900);
 /// The shortest pause between two looks, whatever a wait says: a plan that cannot move must not spin.
 const PAUSE_MIN: Duration = Duration::from_secs(1);
 
+/// How old the overview may become while there is something to do. It holds every machine: writing it after each of
+/// many short cycles would take longer than they do. Events tell what came after it.
+const OVERVIEW_EVERY: Duration = Duration::from_secs(60);
+
 /// Looks, plans and carries out until the plan is empty, only justified waits are left, or it has to stop.
 ///
 /// # Errors
@@ -185,6 +190,8 @@ struct Run<'a> {
     /// What was waited for after the last look.
     waited: Vec<(Option<MachineName>, Cause)>,
     exporter: Exporter,
+    /// When the overview was last written.
+    overview: Option<Timestamp>,
     /// The last plan.
     plan: Option<Arc<Plan>>,
     report: Report,
@@ -202,6 +209,7 @@ impl<'a> Run<'a> {
             moved: now,
             waited: Vec::new(),
             exporter: Exporter::default(),
+            overview: None,
             plan: None,
             report,
         }
@@ -234,6 +242,7 @@ impl<'a> Run<'a> {
             return Ok(Some(Ending::Bug { violations }));
         }
         self.export(&seen, hear);
+        self.overview(&seen, &plan, hear);
         if plan.steps.is_empty() {
             return Ok(self.wait(&plan, now, stop, hear).await);
         }
@@ -263,6 +272,19 @@ impl<'a> Run<'a> {
         }
         for text in store.take_warnings() {
             hear.hear(&Progress::Warning { text });
+        }
+    }
+
+    /// Keeps what `status` shows: now and then, and whenever there is nothing to do but to wait.
+    fn overview(&mut self, seen: &Observed, plan: &Plan, hear: &mut dyn Observer) {
+        let world = self.world;
+        let is_due = self.overview.is_none_or(|last| plan.at >= last + OVERVIEW_EVERY);
+        if !is_due && !plan.steps.is_empty() {
+            return;
+        }
+        self.overview = Some(plan.at);
+        if let Err(error) = overview::write(&*world.ports.store, &world.cluster, seen, plan, &world.permit) {
+            hear.hear(&Progress::Warning { text: format!("writing {}: {error}", layout::OVERVIEW) });
         }
     }
 

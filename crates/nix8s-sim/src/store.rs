@@ -54,6 +54,14 @@ impl Store for SimStore {
         self.inner.events_after(place)
     }
 
+    fn end(&self) -> Option<Place> {
+        self.inner.end()
+    }
+
+    fn take_warnings(&self) -> Vec<String> {
+        self.inner.take_warnings()
+    }
+
     fn read(&self, path: &str) -> io::Result<Option<Vec<u8>>> {
         self.inner.read(path)
     }

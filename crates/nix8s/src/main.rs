@@ -1,2 +1,13 @@
 //! The nix8s command line.
-fn main() {}
+
+mod cli;
+mod commands;
+mod error;
+mod output;
+mod report;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(commands::run().code())
+}

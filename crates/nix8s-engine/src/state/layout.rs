@@ -6,6 +6,8 @@ use nix8s_core::model::MachineName;
 pub const LOG: &str = "events.jsonl";
 /// The past as of some place in the log: a cache.
 pub const SNAPSHOT: &str = "snapshot.json";
+/// What the cluster looked like when it was last looked at.
+pub const OVERVIEW: &str = "overview.json";
 /// Whether this is the state of real machines or of simulated ones.
 pub const KIND: &str = "kind";
 /// Who plans.

@@ -8,6 +8,7 @@ pub mod lock;
 pub mod log;
 pub mod marker;
 pub mod memory;
+pub mod overview;
 pub mod snapshot;
 
 #[cfg(test)]

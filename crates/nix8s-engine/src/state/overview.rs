@@ -1,0 +1,286 @@
+//! What a cluster looked like when it was last looked at, in one file: what `status` reads, however large the cluster.
+//!
+//! An export: nothing is planned from it. Events after it bring it up to date.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use jiff::Timestamp;
+use nix8s_core::event::Event;
+use nix8s_core::event::What;
+use nix8s_core::lifecycle;
+use nix8s_core::lifecycle::Stage;
+use nix8s_core::model::Cluster;
+use nix8s_core::model::ClusterName;
+use nix8s_core::model::Distribution;
+use nix8s_core::model::MachineName;
+use nix8s_core::model::Role;
+use nix8s_core::model::StorePath;
+use nix8s_core::model::Version;
+use nix8s_core::observed::Observed;
+use nix8s_core::past::MachinePast;
+use nix8s_core::permit::Permit;
+use nix8s_core::plan::Effect;
+use nix8s_core::plan::EffectKind;
+use nix8s_core::plan::FailureClass;
+use nix8s_core::plan::Plan;
+use nix8s_core::plan::Wait;
+use nix8s_core::reconcile::cx::Cx;
+use serde::Deserialize;
+use serde::Serialize;
+
+use super::layout;
+use crate::port::Place;
+use crate::port::Store;
+
+/// The version of this file's shape; another one is not read.
+const SCHEMA: u32 = 1;
+
+/// A cluster as it was last seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overview {
+    schema: u32,
+    /// The events that are in it end here.
+    place: Place,
+    /// Which cluster.
+    pub cluster: ClusterName,
+    /// What runs Kubernetes.
+    pub distribution: Distribution,
+    /// The configured version.
+    pub version: Version,
+    /// When it was looked at, or when something last happened.
+    pub at: Timestamp,
+    /// Steps that could be carried out then.
+    pub steps: usize,
+    /// What was waited for then.
+    pub waits: Vec<Wait>,
+    /// Every machine that is configured or remembered.
+    pub machines: BTreeMap<MachineName, MachineOverview>,
+}
+
+/// A machine as it was last seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MachineOverview {
+    /// What it is configured to do; `None`: it has left the configuration.
+    pub role: Option<Role>,
+    /// Where in its life it is.
+    pub stage: Stage,
+    /// Since when, as far as nix8s has looked.
+    pub since: Timestamp,
+    /// The version of its kubelet.
+    pub version: Option<Version>,
+    /// The system that runs.
+    pub system: Option<StorePath>,
+    /// The system that should run.
+    pub wanted: Option<StorePath>,
+    /// Steps that failed since they last succeeded.
+    pub errors: Vec<ErrorOverview>,
+}
+
+/// Failures of one kind of step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorOverview {
+    /// What failed.
+    pub step: EffectKind,
+    /// How often in a row.
+    pub count: u32,
+    /// When last.
+    pub last: Timestamp,
+    /// Whether trying again can help.
+    pub class: FailureClass,
+    /// What was said.
+    pub message: String,
+}
+
+/// The overview that is kept, brought up to date by the events after it; `None` when nobody has looked yet.
+///
+/// # Errors
+/// When the state directory cannot be read. An overview that cannot be understood counts as none: it is made again by
+/// the next look.
+pub fn read(store: &dyn Store) -> io::Result<Option<Overview>> {
+    let Some(bytes) = store.read(layout::OVERVIEW)? else { return Ok(None) };
+    let overview = serde_json::from_slice::<Overview>(&bytes).ok();
+    let Some(mut overview) = overview.filter(|overview| overview.schema == SCHEMA) else { return Ok(None) };
+    let (events, _) = store.events_after(overview.place)?;
+    for event in &events {
+        overview.take_in(event);
+    }
+    Ok(Some(overview))
+}
+
+/// Writes the overview of a look and the plan that was made from it.
+///
+/// # Errors
+/// When it could not be written.
+pub fn write(
+    store: &dyn Store,
+    cluster: &Cluster,
+    seen: &Observed,
+    plan: &Plan,
+    permit: &Permit,
+) -> io::Result<()> {
+    // Without a place in the log nobody could bring it up to date.
+    let Some(place) = store.end() else { return Ok(()) };
+    let before = store.read(layout::OVERVIEW)?.and_then(|bytes| serde_json::from_slice::<Overview>(&bytes).ok());
+    let overview = overview(cluster, seen, plan, permit, place, before.as_ref());
+    store.write(layout::OVERVIEW, &serde_json::to_vec(&overview).map_err(io::Error::other)?)
+}
+
+fn overview(
+    cluster: &Cluster,
+    seen: &Observed,
+    plan: &Plan,
+    permit: &Permit,
+    place: Place,
+    before: Option<&Overview>,
+) -> Overview {
+    let cx = Cx::new(cluster, seen, plan.at, permit);
+    let machines = lifecycle::stages(&cx, plan).into_iter().map(|(name, stage)| {
+        let view = &cx.views[name];
+        let was = before.and_then(|overview| overview.machines.get(name)).filter(|was| was.stage == stage);
+        let machine = MachineOverview {
+            role: view.machine.map(|machine| machine.role),
+            stage,
+            since: was.map_or(plan.at, |was| was.since),
+            version: view.node_seen().map(|node| node.version.clone()),
+            system: view.running().map(|system| system.path.clone()),
+            wanted: view.wanted.map(|system| system.path.clone()),
+            errors: errors(view.past),
+        };
+        (name.clone(), machine)
+    });
+    Overview {
+        schema: SCHEMA,
+        place,
+        cluster: cluster.name.clone(),
+        distribution: cluster.distribution,
+        version: cluster.version.clone(),
+        at: plan.at,
+        steps: plan.steps.len(),
+        waits: plan.waits.clone(),
+        machines: machines.collect(),
+    }
+}
+
+fn errors(past: &MachinePast) -> Vec<ErrorOverview> {
+    let error = |(step, failures): (&EffectKind, &nix8s_core::past::Failures)| ErrorOverview {
+        step: *step,
+        count: failures.count,
+        last: failures.last,
+        class: failures.class,
+        message: failures.message.clone(),
+    };
+    past.failures.iter().map(error).collect()
+}
+
+impl Overview {
+    /// Takes in an event that came after it, as far as it says where a machine is in its life.
+    fn take_in(&mut self, event: &Event) {
+        self.at = self.at.max(event.at);
+        match &event.what {
+            What::Started { effect } => self.moves(effect, begun(effect), event.at),
+            What::Done { effect, .. } => {
+                self.moves(effect, done(effect), event.at);
+                if let Some(machine) = self.machine(effect) {
+                    machine.errors.retain(|error| error.step != effect.kind());
+                    if let Effect::Switch { system, .. } | Effect::Install { system, .. } = effect {
+                        machine.system = Some(system.clone());
+                    }
+                }
+            }
+            What::Failed { effect, failure } => {
+                let step = effect.kind();
+                let Some(machine) = self.machine(effect) else { return };
+                let count = machine.errors.iter().find(|error| error.step == step).map_or(0, |error| error.count);
+                machine.errors.retain(|error| error.step != step);
+                let (class, message) = (failure.class, failure.message.clone());
+                machine.errors.push(ErrorOverview { step, count: count + 1, last: event.at, class, message });
+            }
+            What::Ready { machine } => self.stage(machine, Stage::Ready, event.at),
+            What::NotReady { machine } => self.stage(machine, Stage::Joined, event.at),
+            What::RunStarted { .. }
+            | What::RunEnded { .. }
+            | What::Recognised { .. }
+            | What::Joined { .. }
+            | What::ClusterFound
+            | What::ApiLost
+            | What::ApiBack
+            | What::LostSight { .. }
+            | What::Sighted { .. }
+            | What::MarkedDelete { .. }
+            | What::Undeleted { .. }
+            | What::Retry { .. }
+            | What::Rebuild { .. } => {}
+        }
+    }
+
+    fn machine(&mut self, effect: &Effect) -> Option<&mut MachineOverview> {
+        self.machines.get_mut(effect.machine()?)
+    }
+
+    fn moves(&mut self, effect: &Effect, stage: Option<Stage>, at: Timestamp) {
+        if let (Some(name), Some(stage)) = (effect.machine(), stage) {
+            self.stage(name, stage, at);
+        }
+    }
+
+    fn stage(&mut self, name: &MachineName, stage: Stage, at: Timestamp) {
+        if let Some(machine) = self.machines.get_mut(name).filter(|machine| machine.stage != stage) {
+            machine.stage = stage;
+            machine.since = at;
+        }
+    }
+}
+
+/// Where a machine is while a step runs, if the step says so.
+fn begun(effect: &Effect) -> Option<Stage> {
+    match effect.kind() {
+        EffectKind::Install | EffectKind::Adopt => Some(Stage::Provisioning),
+        EffectKind::Init | EffectKind::Join => Some(Stage::Joining),
+        EffectKind::UpgradeComponents | EffectKind::Switch | EffectKind::Rollback => Some(Stage::Updating),
+        EffectKind::LeaveEtcd | EffectKind::DeleteNode => Some(Stage::Deleting),
+        EffectKind::GenerateSecrets
+        | EffectKind::ElectFirstServer
+        | EffectKind::WriteMembership
+        | EffectKind::Build
+        | EffectKind::Copy
+        | EffectKind::Cordon
+        | EffectKind::Drain
+        | EffectKind::CheckGates
+        | EffectKind::Uncordon
+        | EffectKind::Restart
+        | EffectKind::Clean
+        | EffectKind::Forget
+        | EffectKind::SetMetadata
+        | EffectKind::FetchKubeconfig
+        | EffectKind::InstallPlatform => None,
+    }
+}
+
+/// Where a machine is once a step is done, if the step says so.
+fn done(effect: &Effect) -> Option<Stage> {
+    match effect.kind() {
+        EffectKind::Install | EffectKind::Adopt => Some(Stage::Provisioned),
+        EffectKind::Init | EffectKind::Join => Some(Stage::Joined),
+        EffectKind::CheckGates => Some(Stage::Ready),
+        EffectKind::Forget => Some(Stage::Gone),
+        EffectKind::UpgradeComponents
+        | EffectKind::Switch
+        | EffectKind::Rollback
+        | EffectKind::LeaveEtcd
+        | EffectKind::DeleteNode
+        | EffectKind::GenerateSecrets
+        | EffectKind::ElectFirstServer
+        | EffectKind::WriteMembership
+        | EffectKind::Build
+        | EffectKind::Copy
+        | EffectKind::Cordon
+        | EffectKind::Drain
+        | EffectKind::Uncordon
+        | EffectKind::Restart
+        | EffectKind::Clean
+        | EffectKind::SetMetadata
+        | EffectKind::FetchKubeconfig
+        | EffectKind::InstallPlatform => None,
+    }
+}

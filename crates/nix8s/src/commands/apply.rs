@@ -1,0 +1,138 @@
+//! `nix8s apply`.
+
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
+
+use nix8s_core::model::Cluster;
+use nix8s_core::model::size::parse_duration;
+use nix8s_core::permit::Permit;
+use nix8s_engine::converge;
+use nix8s_engine::converge::Ending;
+use nix8s_engine::converge::PATIENCE;
+use nix8s_engine::converge::Report;
+use nix8s_engine::converge::Settings;
+use nix8s_engine::state::dir::StateDir;
+
+use crate::commands::Cx;
+use crate::commands::consent;
+use crate::commands::consent::Asked;
+use crate::commands::consent::Asker;
+use crate::commands::consent::Leave;
+use crate::commands::needs_machines;
+use crate::commands::permit::Interrupt;
+use crate::commands::permit::PermitArgs;
+use crate::commands::project;
+use crate::commands::signal;
+use crate::commands::world;
+use crate::error::CliError;
+use crate::error::Exit;
+use crate::report::screen::Ear;
+use crate::report::screen::Screen;
+use crate::report::summary;
+use crate::report::summary::Run;
+
+const EXAMPLES: &str = "\
+Examples:
+  nix8s apply --simulate                           show the plan, ask, do it
+  nix8s apply prod --simulate --yes --faults many  nobody is asked: policy decides
+  nix8s apply --simulate --pace 1                  at a speed to watch; Ctrl-C stops, the next apply resumes
+  nix8s apply --simulate --erase w3:foreign        w3 may be erased though something else is on it
+
+Ctrl-C once finishes the steps that run and stops; twice stops at once. Both leave a state that `apply` resumes.";
+
+/// Show the plan, ask, and carry it out until everything is as configured
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct ApplyArgs {
+    /// The cluster; may be left out when there is only one
+    cluster: Option<String>,
+    /// Ask nobody: `policy` in the configuration and the flags below decide
+    #[arg(short, long)]
+    yes: bool,
+    /// Give up after this time, for example 30m [default: reconciler.timeout]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    timeout: Option<Duration>,
+    #[command(flatten)]
+    permit: PermitArgs,
+}
+
+/// Does what the plan says.
+pub fn run(cx: &Cx<'_>, args: &ApplyArgs) -> Result<Exit, CliError> {
+    let ApplyArgs { cluster, yes, timeout, permit } = args;
+    needs_machines(cx.global, "apply")?;
+    let fleet = project::fleet(cx)?;
+    let mut cluster = project::changing(&fleet, cluster.as_deref())?;
+    if let Some(timeout) = timeout {
+        Arc::make_mut(&mut cluster).reconciler.timeout = *timeout;
+    }
+    let state = world::open_to_plan(cx, &cluster.name, "apply")?;
+    let known = world::remembered(&world::past(&state)?);
+    let leave = Leave { policy: fleet.policy, erase_named: permit.erases() };
+    let asked = consent::who(yes.then_some(leave));
+    let interrupt = match asked {
+        Asked::Policy(leave) if !leave.policy.interrupt => Interrupt::Forbidden,
+        Asked::Person | Asked::Policy(_) | Asked::Nobody => Interrupt::Allowed,
+    };
+    let permit = permit.permit(&cluster, &known, interrupt)?;
+    carry_out(cx, &cluster, &state, permit, asked)
+}
+
+fn carry_out(
+    cx: &Cx<'_>,
+    cluster: &Arc<Cluster>,
+    state: &Arc<StateDir>,
+    permit: Permit,
+    asked: Asked,
+) -> Result<Exit, CliError> {
+    let began = Instant::now();
+    let screen = Screen::new(cx.out, world::time(cx.global));
+    let mut stop = signal::stop()?;
+    let report = world::runtime(cx.global)?.block_on(async {
+        let (world, simulation) = world::simulate(cx.global, cluster, state, permit)?;
+        let settings = Settings { command: "apply".to_owned(), covered: None, patience: PATIENCE };
+        let mut asker = Asker { screen: &screen, out: cx.out, cluster, asked };
+        let report = converge::converge(&world, &settings, &mut asker, &mut stop, &mut Ear(&screen)).await;
+        let broken = simulation.violations();
+        if let Some(first) = broken.first() {
+            let message = format!("a rule was broken as seen from outside, which is a bug in nix8s: {first}");
+            return Err(CliError::new(Exit::Refused, message));
+        }
+        report.map_err(|error| {
+            CliError::new(Exit::Failed, format!("could not remember what was done in {}", state.root().display()))
+                .because(error)
+                .hint("Nothing more was begun. Mend it and run `nix8s apply` again: it resumes.")
+        })
+    })?;
+    let run = Run { cluster, report: &report, took_ms: screen.took_ms(), real: began.elapsed(), state };
+    summary::show(cx, &run);
+    ended(&report, asked, cluster)
+}
+
+/// The exit code for how it ended. A rolled back machine is told by its own code, whatever else happened to the rest.
+fn ended(report: &Report, asked: Asked, cluster: &Cluster) -> Result<Exit, CliError> {
+    let name = &cluster.name;
+    match &report.ending {
+        Ending::Interrupted => Ok(Exit::Interrupted),
+        Ending::Refused { risk } => Err(consent::refusal(asked, *risk)),
+        Ending::Bug { violations } => {
+            let broken: Vec<String> = violations
+                .iter()
+                .map(|v| format!("rule {} ({}), {}: {}", v.rule.row().number, v.rule.row().name, v.step, v.text))
+                .collect();
+            let message = format!("the plan would break a rule, so nothing of it was carried out: {}", broken.join("; "));
+            Err(CliError::new(Exit::Refused, message).hint("This is a bug in nix8s: please report it with the configuration."))
+        }
+        _ if !report.rolled_back.is_empty() => Ok(Exit::RolledBack),
+        Ending::Converged => Ok(Exit::Done),
+        Ending::NeedsPermit { .. } => {
+            Err(CliError::new(Exit::Refused, format!("what is left to do on {name} needs your leave, as listed above")))
+        }
+        Ending::WaitsOutside { .. } => {
+            Err(CliError::new(Exit::Failed, format!("{name} did not converge: it waits for what is listed above")))
+        }
+        Ending::TimedOut { .. } => {
+            Err(CliError::new(Exit::Failed, format!("{name} did not converge in time")).hint("`nix8s apply` resumes; --timeout gives it longer."))
+        }
+    }
+}

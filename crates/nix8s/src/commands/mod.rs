@@ -1,0 +1,126 @@
+//! One file per verb, and how a verb's end becomes the process's.
+
+pub mod apply;
+pub mod config;
+mod consent;
+pub mod events;
+pub mod node;
+mod permit;
+pub mod plan;
+mod project;
+mod scratch;
+mod signal;
+pub mod status;
+pub mod validate;
+pub mod version;
+mod world;
+
+use clap::Parser;
+use serde_json::json;
+
+use crate::cli::Cli;
+use crate::cli::Command;
+use crate::cli::Global;
+use crate::error::CliError;
+use crate::error::Exit;
+use crate::output::Format;
+use crate::output::Output;
+use crate::output::clean;
+
+/// What every command is given.
+pub struct Cx<'a> {
+    /// The global flags.
+    pub global: &'a Global,
+    /// Where output goes.
+    pub out: &'a Output,
+}
+
+/// Runs the command line of this process.
+pub fn run() -> Exit {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come this way too; neither has anywhere to report a failed write to.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Done };
+        }
+    };
+    let out = Output::new(cli.global.output, cli.global.detail(), cli.global.color);
+    let cx = Cx { global: &cli.global, out: &out };
+    let exit = match check(&cli.global).and_then(|()| dispatch(&cx, &cli.command)) {
+        Ok(exit) => exit,
+        Err(error) => {
+            report(&out, &error);
+            error.exit
+        }
+    };
+    match out.failure() {
+        None => exit,
+        Some(error) => {
+            let error = CliError::new(Exit::Failed, "could not write to stdout").because(error);
+            report(&out, &error);
+            if exit == Exit::Done { error.exit } else { exit }
+        }
+    }
+}
+
+fn dispatch(cx: &Cx<'_>, command: &Command) -> Result<Exit, CliError> {
+    match command {
+        Command::Validate(args) => validate::run(cx, args),
+        Command::Config(args) => config::run(cx, args),
+        Command::Plan(args) => plan::run(cx, args),
+        Command::Apply(args) => apply::run(cx, args),
+        Command::Status(args) => status::run(cx, args),
+        Command::Events(args) => events::run(cx, args),
+        Command::Node(args) => node::run(cx, args),
+        Command::Version(args) => version::run(cx, args),
+    }
+}
+
+/// Refuses combinations of flags that contradict each other wherever they stand on the command line.
+fn check(global: &Global) -> Result<(), CliError> {
+    let alone = [
+        ("--seed", global.seed.is_some()),
+        ("--faults", global.faults.is_some()),
+        ("--pace", global.pace.is_some()),
+    ];
+    if let Some((flag, _)) = alone.iter().find(|(_, given)| *given && !global.simulate) {
+        let message = format!("{flag} is about the simulated world and needs --simulate");
+        return Err(CliError::new(Exit::Usage, message));
+    }
+    if global.quiet && global.verbose {
+        return Err(CliError::new(Exit::Usage, "-q and -v contradict each other"));
+    }
+    Ok(())
+}
+
+/// Says what went wrong, and tells programs too.
+fn report(out: &Output, error: &CliError) {
+    let paint = out.paint_err;
+    out.say(&format!("{} {}", paint.red("error:"), clean(&error.to_string())));
+    for hint in &error.hints {
+        out.say(&format!("{} {}", paint.green("hint:"), clean(hint)));
+    }
+    if out.format == Format::Json {
+        out.json_line(&json!({
+            "version": 1,
+            "type": "error",
+            "error": {
+                "kind": error.exit.as_str(),
+                "message": error.to_string(),
+                "hints": error.hints,
+                "problems": error.problems,
+            },
+        }));
+    }
+}
+
+/// The refusal of commands that change or ask machines, as long as there are only simulated ones.
+fn needs_machines(global: &Global, command: &str) -> Result<(), CliError> {
+    if global.simulate {
+        return Ok(());
+    }
+    let message = format!("`{command}` on real machines comes with a later version of nix8s");
+    let hint = format!("`nix8s {command} --simulate` does all of it on simulated machines made from your configuration.");
+    Err(CliError::new(Exit::Program, message).hint(hint))
+}

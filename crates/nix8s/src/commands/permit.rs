@@ -1,0 +1,94 @@
+//! The user's leave, from flags and policy.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use nix8s_core::model::Cluster;
+use nix8s_core::model::MachineName;
+use nix8s_core::permit::EraseScope;
+use nix8s_core::permit::Permit;
+
+use crate::commands::project;
+use crate::error::CliError;
+use crate::error::Exit;
+
+/// Flags that give leave.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "What may happen")]
+pub struct PermitArgs {
+    /// Work on this machine only; may be repeated. Naming a machine also allows its change of role
+    #[arg(long = "node", value_name = "NODE")]
+    nodes: Vec<String>,
+    /// Machines that may be erased: NODE (system and etcd disks), NODE:foreign (whatever is on them), NODE:all (data
+    /// disks too), or all-new (every machine that was never installed); may be repeated
+    #[arg(long, value_name = "WHAT")]
+    erase: Vec<String>,
+    /// How many machines may be interrupted, removed or erased [default: policy.maxAffected]
+    #[arg(long, value_name = "N")]
+    max_affected: Option<u32>,
+}
+
+impl PermitArgs {
+    /// Whether a machine may be erased by these flags.
+    pub fn erases(&self) -> bool {
+        !self.erase.is_empty()
+    }
+
+    /// Whether these flags name machines, which stand in one cluster.
+    pub fn names_machines(&self) -> bool {
+        !self.nodes.is_empty() || self.erase.iter().any(|what| what != "all-new")
+    }
+
+    /// The leave that these flags give. `known` are machines that have left the configuration.
+    pub fn permit(&self, cluster: &Cluster, known: &BTreeSet<MachineName>, interrupt: Interrupt) -> Result<Permit, CliError> {
+        let Self { nodes, erase, max_affected } = self;
+        let mut permit = Permit {
+            erase: BTreeMap::new(),
+            erase_all_new: false,
+            lost: BTreeSet::new(),
+            nodes: None,
+            max_affected: *max_affected,
+            interrupt: interrupt == Interrupt::Allowed,
+        };
+        for node in nodes {
+            permit.nodes.get_or_insert_default().insert(machine(cluster, known, node)?);
+        }
+        for what in erase {
+            if what == "all-new" {
+                permit.erase_all_new = true;
+                continue;
+            }
+            let (node, scope) = match what.split_once(':') {
+                None => (what.as_str(), EraseScope::System),
+                Some((node, "foreign")) => (node, EraseScope::Foreign),
+                Some((node, "all")) => (node, EraseScope::All),
+                Some((_, other)) => {
+                    let message = format!("--erase {what}: {other:?} is neither `foreign` nor `all`");
+                    return Err(CliError::new(Exit::Usage, message));
+                }
+            };
+            permit.erase.insert(machine(cluster, known, node)?, scope);
+        }
+        Ok(permit)
+    }
+}
+
+/// Whether running things may be interrupted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interrupt {
+    /// A person is asked, or policy allows it.
+    Allowed,
+    /// Policy forbids it, and nobody is asked.
+    Forbidden,
+}
+
+/// The machine that a user means by its name, or by its member's.
+pub fn machine(cluster: &Cluster, known: &BTreeSet<MachineName>, name: &str) -> Result<MachineName, CliError> {
+    let by_name = cluster.machines.keys().chain(known).find(|machine| machine.as_str() == name);
+    let by_member = || cluster.machines.values().find(|machine| machine.member.as_str() == name).map(|m| &m.name);
+    by_name.or_else(by_member).cloned().ok_or_else(|| {
+        let names = cluster.machines.keys().chain(known).map(ToString::to_string);
+        let members = cluster.machines.values().map(|machine| machine.member.to_string());
+        project::unknown("machine", name, names.chain(members).collect::<BTreeSet<_>>().into_iter().collect())
+    })
+}

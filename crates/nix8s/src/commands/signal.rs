@@ -1,0 +1,34 @@
+//! Ctrl-C: once finishes what runs, twice stops at once.
+
+use std::io::Write;
+use std::thread;
+
+use nix8s_engine::stop;
+use nix8s_engine::stop::Stop;
+use signal_hook::consts::SIGINT;
+use signal_hook::consts::SIGTERM;
+use signal_hook::iterator::Signals;
+
+use crate::error::CliError;
+use crate::error::Exit;
+
+/// What a run is asked by Ctrl-C or a termination signal.
+pub fn stop() -> Result<Stop, CliError> {
+    let (stopper, stop) = stop::pair();
+    let mut signals = Signals::new([SIGINT, SIGTERM])
+        .map_err(|error| CliError::new(Exit::Failed, "could not listen for Ctrl-C").because(error))?;
+    // The thread lives as long as the process: there is nothing to join, and signals may come at any time.
+    thread::spawn(move || {
+        for (asked, _) in signals.forever().enumerate() {
+            let text = match asked {
+                0 => "stopping after the steps that run; Ctrl-C again stops at once",
+                1 => "stopping at once",
+                _ => std::process::exit(i32::from(Exit::Interrupted.code())),
+            };
+            // A terminal that is gone must not keep the run from stopping.
+            let _ = writeln!(std::io::stderr(), "\n{text}");
+            stopper.ask();
+        }
+    });
+    Ok(stop)
+}

@@ -1,0 +1,162 @@
+//! The world that a command works on: a cluster's state directory and, as long as there are no others, simulated
+//! machines.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use nix8s_core::model::Cluster;
+use nix8s_core::model::ClusterName;
+use nix8s_core::model::MachineName;
+use nix8s_core::past::Past;
+use nix8s_core::permit::Permit;
+use nix8s_engine::port::Store;
+use nix8s_engine::state::dir::Access;
+use nix8s_engine::state::dir::Kind;
+use nix8s_engine::state::dir::OpenError;
+use nix8s_engine::state::dir::StateDir;
+use nix8s_engine::state::lock::Holder;
+use nix8s_engine::state::snapshot;
+use nix8s_engine::world::World;
+use nix8s_sim::Options;
+use nix8s_sim::Simulation;
+use nix8s_sim::fault;
+use nix8s_sim::journal::Journal;
+use nix8s_sim::make;
+
+use crate::cli::Faults;
+use crate::cli::Global;
+use crate::commands::Cx;
+use crate::commands::scratch::Scratch;
+use crate::error::CliError;
+use crate::error::Exit;
+use crate::report::screen::Time;
+
+/// The seed of a world when none is given: the same command shows the same to everybody.
+const SEED: u64 = 1;
+
+/// Which kind of state a command works on.
+pub fn kind(global: &Global) -> Kind {
+    if global.simulate { Kind::Simulated } else { Kind::Real }
+}
+
+/// How time passes in the simulated world.
+pub fn time(global: &Global) -> Time {
+    if global.pace.is_some() { Time::Passes } else { Time::Jumps }
+}
+
+/// The folder with one folder per cluster.
+pub fn state_base(global: &Global) -> Result<PathBuf, CliError> {
+    let from = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let base = global.state_dir.clone().or_else(|| from("XDG_STATE_HOME").map(|dir| dir.join("nix8s")));
+    base.or_else(|| from("HOME").map(|home| home.join(".local/state/nix8s"))).ok_or_else(|| {
+        let message = "there is no place for state: neither --state-dir nor $XDG_STATE_HOME nor $HOME is given";
+        CliError::new(Exit::Failed, message)
+    })
+}
+
+/// A runtime for one command. Without a pace its clock is paused, so that simulated time jumps.
+pub fn runtime(global: &Global) -> Result<tokio::runtime::Runtime, CliError> {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_time();
+    if time(global) == Time::Jumps {
+        builder.start_paused(true);
+    }
+    builder.build().map_err(|error| CliError::new(Exit::Failed, "could not start the runtime").because(error))
+}
+
+/// Opens a cluster's state for planning, which takes its lock.
+pub fn open_to_plan(cx: &Cx<'_>, cluster: &ClusterName, command: &str) -> Result<Arc<StateDir>, CliError> {
+    let access = Access::Plan(Holder::this(command, Timestamp::now()));
+    open(cx, cluster, access)
+}
+
+/// Opens a cluster's state for reading.
+pub fn open_to_read(cx: &Cx<'_>, cluster: &ClusterName) -> Result<Arc<StateDir>, CliError> {
+    open(cx, cluster, Access::Read)
+}
+
+fn open(cx: &Cx<'_>, cluster: &ClusterName, access: Access) -> Result<Arc<StateDir>, CliError> {
+    let base = state_base(cx.global)?;
+    StateDir::open(&base, cluster, kind(cx.global), access).map(Arc::new).map_err(|error| {
+        let (exit, hint) = match &error {
+            OpenError::Lock(_) => (Exit::Refused, "Wait until it is done, or stop it; its state is kept."),
+            OpenError::OtherKind { .. } => {
+                (Exit::Refused, "Simulated and real machines are kept apart: choose another --state-dir.")
+            }
+            OpenError::Io { .. } => (Exit::Failed, "Choose a folder that can be written with --state-dir."),
+        };
+        CliError::new(exit, format!("could not work on {cluster}")).because(error).hint(hint)
+    })
+}
+
+/// What a cluster's state says about before.
+pub fn past(state: &StateDir) -> Result<Past, CliError> {
+    snapshot::read(state).map(|read| read.past).map_err(|error| unreadable(state, error))
+}
+
+/// The error for state that cannot be read.
+pub fn unreadable(state: &StateDir, error: std::io::Error) -> CliError {
+    CliError::new(Exit::Failed, format!("could not read the state in {}", state.root().display())).because(error)
+}
+
+/// Machines that are remembered and may have left the configuration.
+pub fn remembered(past: &Past) -> BTreeSet<MachineName> {
+    past.machines.keys().cloned().collect()
+}
+
+/// The simulated world of a cluster, kept in its state directory. Must be called inside the runtime.
+pub fn simulate(
+    global: &Global,
+    cluster: &Arc<Cluster>,
+    state: &Arc<StateDir>,
+    permit: Permit,
+) -> Result<(World, Simulation), CliError> {
+    let simulation =
+        nix8s_sim::open(state.root(), cluster, options(global)).map_err(|error| no_world(state, error))?;
+    let store = Arc::clone(state) as Arc<dyn Store>;
+    let world = behind(&simulation, cluster, store, permit).map_err(|error| unreadable(state, error))?;
+    Ok((world, simulation))
+}
+
+/// The same, in memory: for looking, which leaves no trace. A world that does not exist yet is looked at as it will
+/// be. Must be called inside the runtime.
+pub fn look_at(
+    global: &Global,
+    cluster: &Arc<Cluster>,
+    state: &Arc<StateDir>,
+    permit: Permit,
+) -> Result<World, CliError> {
+    let options = options(global);
+    let kept = Journal::read(state.root(), cluster).map_err(|error| no_world(state, error))?;
+    let mut world = kept.unwrap_or_else(|| make::world(cluster, options.seed, nix8s_sim::BEGINNING));
+    make::provide(&mut world);
+    let simulation = Simulation::new(world, options);
+    let store = Arc::new(Scratch(Arc::clone(state) as Arc<dyn Store>));
+    behind(&simulation, cluster, store, permit).map_err(|error| unreadable(state, error))
+}
+
+fn behind(
+    simulation: &Simulation,
+    cluster: &Arc<Cluster>,
+    store: Arc<dyn Store>,
+    permit: Permit,
+) -> std::io::Result<World> {
+    simulation.new_run(&permit);
+    World::new(Arc::clone(cluster), simulation.ports(store), ".".to_owned(), permit)
+}
+
+fn options(global: &Global) -> Options {
+    let faults = match global.faults {
+        None | Some(Faults::None) => fault::Level::None,
+        Some(Faults::Some) => fault::Level::Some,
+        Some(Faults::Many) => fault::Level::Many,
+    };
+    Options { seed: global.seed.unwrap_or(SEED), faults, pace: global.pace, not_before: None }
+}
+
+fn no_world(state: &StateDir, error: std::io::Error) -> CliError {
+    let message = format!("could not open the simulated world in {}", state.root().display());
+    CliError::new(Exit::Failed, message).because(error)
+}

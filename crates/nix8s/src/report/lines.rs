@@ -1,0 +1,144 @@
+//! What a run says, one line a message: when, what became of it, on which machine, what, how long, why.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use nix8s_core::model::size::show_duration;
+use nix8s_core::plan::Ends;
+use nix8s_core::plan::FailureClass;
+use nix8s_core::plan::Lane;
+use nix8s_core::plan::Step;
+use nix8s_core::plan::Wait;
+use nix8s_engine::progress::Progress;
+
+use crate::output::Detail;
+use crate::output::Paint;
+use crate::output::clean;
+use crate::report::event::subject;
+use crate::report::names::count;
+
+/// Waits that are told in one go; `status` shows all.
+const WAITS_MAX: usize = 5;
+
+/// Which beginnings of steps are worth a line of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Starts {
+    /// Those of steps that take long: otherwise nobody would know what is waited for.
+    Long,
+    /// None: time jumps, or live lines show them.
+    None,
+    /// All.
+    All,
+}
+
+/// Turns messages into lines.
+pub struct Lines {
+    /// Colour.
+    pub paint: Paint,
+    /// How much is said.
+    pub detail: Detail,
+    /// Which beginnings are told.
+    pub starts: Starts,
+    /// The waits that were told last: the same ones are not told again.
+    pub told: Vec<Wait>,
+}
+
+impl Lines {
+    /// The line for a message, if it is worth one.
+    pub fn line(&mut self, progress: &Progress) -> Option<String> {
+        let paint = self.paint;
+        match progress {
+            Progress::CycleBegan { cycle, plan } => (self.detail == Detail::Verbose).then(|| {
+                let steps = count(plan.steps.len(), "step");
+                format!("{} {} {steps}", time(plan.at, paint), paint.dim(format_args!("round {cycle}:")))
+            }),
+            Progress::StepStarted { at, step } => self.is_told(step).then(|| {
+                format!("{} {}  {} {}", time(*at, paint), paint.cyan("begins"), subject(&step.effect, paint), why(step, paint))
+            }),
+            Progress::StepDone { at, step, took_ms, note } => {
+                // A person who read the reason when the step began need not read it again.
+                let why = if self.is_told(step) { String::new() } else { format!(" {}", why(step, paint)) };
+                let note = note.as_ref().map(|note| format!(": {}", clean(note))).unwrap_or_default();
+                let took = took(*took_ms);
+                Some(format!("{} {}    {}{note}, {took}{why}", time(*at, paint), paint.green("done"), subject(&step.effect, paint)))
+            }
+            Progress::StepFailed { at, step, failure } => {
+                let again = match failure.class {
+                    FailureClass::Transient => "it is tried again",
+                    FailureClass::Permanent => "it is not tried again by itself",
+                };
+                let hint = failure.hint.as_ref().map(|hint| format!(" {}", clean(hint))).unwrap_or_default();
+                let message = clean(&failure.message);
+                let head = format!("{} {}  {}", time(*at, paint), paint.red("failed"), subject(&step.effect, paint));
+                Some(format!("{head}: {message}; {again}.{hint}"))
+            }
+            Progress::StepSkipped { step, why } => (self.detail == Detail::Verbose)
+                .then(|| format!("{}          {}: {}", paint.dim("skipped"), subject(&step.effect, paint), clean(why))),
+            Progress::Waiting { waits, until } => self.waiting(waits, *until),
+            Progress::Warning { text } => Some(format!("{} {}", paint.yellow("warning:"), clean(text))),
+            Progress::Ended { .. } => None,
+        }
+    }
+
+    fn is_told(&self, step: &Step) -> bool {
+        match self.starts {
+            Starts::All => true,
+            Starts::None => false,
+            Starts::Long => match step.effect.lane() {
+                Lane::Free => false,
+                Lane::Build | Lane::Copy | Lane::Install | Lane::Join => true,
+            },
+        }
+    }
+
+    fn waiting(&mut self, waits: &[Wait], until: Timestamp) -> Option<String> {
+        let serious = |wait: &&Wait| wait.cause.ends() != Ends::Info;
+        let news: Vec<&Wait> = waits
+            .iter()
+            .filter(serious)
+            .filter(|wait| !self.told.iter().any(|told| told.cause == wait.cause && told.machine == wait.machine))
+            .collect();
+        if news.is_empty() && self.detail != Detail::Verbose {
+            return None;
+        }
+        self.told = waits.to_vec();
+        let mut texts: Vec<String> = news.iter().take(WAITS_MAX).map(|wait| wait_text(wait)).collect();
+        if news.len() > WAITS_MAX {
+            texts.push(format!("{} (`nix8s status` shows them)", count(news.len() - WAITS_MAX, "more wait")));
+        }
+        let until = clock(until);
+        Some(format!("         {}   until {until}: {}", self.paint.yellow("waits"), texts.join("; ")))
+    }
+}
+
+/// A wait with its machine.
+pub fn wait_text(wait: &Wait) -> String {
+    let text = clean(wait.text.trim_end_matches('.'));
+    match &wait.machine {
+        Some(machine) if !text.contains(machine.as_str()) => format!("{machine}: {text}"),
+        Some(_) | None => text,
+    }
+}
+
+fn why(step: &Step, paint: Paint) -> String {
+    paint.dim(format_args!("({})", clean(&step.reason)))
+}
+
+fn time(at: Timestamp, paint: Paint) -> String {
+    paint.dim(clock(at))
+}
+
+/// The time of day, UTC: machines and the people who run them are in many zones.
+pub fn clock(at: Timestamp) -> String {
+    at.to_zoned(TimeZone::UTC).strftime("%H:%M:%S").to_string()
+}
+
+/// How long something took, without digits that nobody needs.
+pub fn took(ms: u64) -> String {
+    match ms {
+        0 => "at once".to_owned(),
+        1..10_000 => show_duration(Duration::from_millis(ms)),
+        _ => show_duration(Duration::from_secs(ms / 1000)),
+    }
+}

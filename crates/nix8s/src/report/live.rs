@@ -1,0 +1,125 @@
+//! Live lines on a terminal: what runs on which machine, since when, and what is waited for.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use indicatif::MultiProgress;
+use indicatif::ProgressBar;
+use indicatif::ProgressStyle;
+use jiff::Timestamp;
+use nix8s_core::plan::Step;
+use nix8s_core::plan::StepId;
+use nix8s_engine::progress::Progress;
+
+use crate::output::Paint;
+use crate::report::event::subject;
+use crate::report::lines;
+use crate::report::names::count;
+
+/// Running steps that have a line of their own: more would push what happened off the screen.
+const RUNNING_MAX: usize = 8;
+
+/// The lines at the bottom of the terminal.
+pub struct Live {
+    bars: MultiProgress,
+    shown: Vec<ProgressBar>,
+    paint: Paint,
+    running: BTreeMap<StepId, (Timestamp, Arc<Step>)>,
+    done: usize,
+    waits: String,
+    now: Option<Timestamp>,
+}
+
+impl Live {
+    /// Draws to stderr, with nothing to show yet.
+    pub fn new(paint: Paint) -> Self {
+        Self {
+            bars: MultiProgress::new(),
+            shown: Vec::new(),
+            paint,
+            running: BTreeMap::new(),
+            done: 0,
+            waits: String::new(),
+            now: None,
+        }
+    }
+
+    /// Does something to the terminal while the live lines are out of the way.
+    pub fn aside<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.bars.suspend(print)
+    }
+
+    /// Takes in a message.
+    pub fn hear(&mut self, progress: &Progress) {
+        match progress {
+            Progress::CycleBegan { plan, .. } => {
+                self.now = Some(plan.at);
+                self.waits.clear();
+            }
+            Progress::StepStarted { at, step } => {
+                self.now = Some(*at);
+                self.running.insert(step.id.clone(), (*at, Arc::clone(step)));
+            }
+            Progress::StepDone { at, step, .. } => {
+                self.done += 1;
+                self.ended(*at, step);
+            }
+            Progress::StepFailed { at, step, .. } => self.ended(*at, step),
+            Progress::Waiting { waits, until } => {
+                let text = waits.first().map(lines::wait_text).unwrap_or_default();
+                let more = if waits.len() > 1 { format!(" and {}", count(waits.len() - 1, "more")) } else { String::new() };
+                self.waits = format!("until {}: {text}{more}", lines::clock(*until));
+            }
+            Progress::StepSkipped { .. } | Progress::Warning { .. } => {}
+            Progress::Ended { .. } => {
+                self.running.clear();
+                let _ = self.bars.clear();
+                return;
+            }
+        }
+        self.draw();
+    }
+
+    fn ended(&mut self, at: Timestamp, step: &Step) {
+        self.now = Some(at);
+        self.running.remove(&step.id);
+    }
+
+    fn draw(&mut self) {
+        let texts = self.texts();
+        while self.shown.len() < texts.len() {
+            let bar = self.bars.add(ProgressBar::new_spinner());
+            bar.set_style(ProgressStyle::with_template("{wide_msg}").expect("the template is a constant"));
+            self.shown.push(bar);
+        }
+        while self.shown.len() > texts.len() {
+            if let Some(bar) = self.shown.pop() {
+                bar.finish_and_clear();
+                self.bars.remove(&bar);
+            }
+        }
+        for (bar, text) in self.shown.iter().zip(texts) {
+            bar.set_message(text);
+        }
+    }
+
+    fn texts(&self) -> Vec<String> {
+        let paint = self.paint;
+        let mut texts: Vec<String> = Vec::new();
+        for (since, step) in self.running.values().take(RUNNING_MAX) {
+            let since = paint.dim(format_args!("since {}", lines::clock(*since)));
+            texts.push(format!("  {} {} {since}", paint.cyan(">"), subject(&step.effect, paint)));
+        }
+        if self.running.len() > RUNNING_MAX {
+            texts.push(format!("  {} and {}", paint.cyan(">"), count(self.running.len() - RUNNING_MAX, "more step")));
+        }
+        let now = self.now.map(lines::clock).unwrap_or_default();
+        let waits = if self.running.is_empty() && !self.waits.is_empty() {
+            format!(", {} {}", paint.yellow("waits"), self.waits)
+        } else {
+            String::new()
+        };
+        texts.push(format!("{} {} done, {} running{waits}", paint.dim(now), self.done, self.running.len()));
+        texts
+    }
+}

@@ -1,0 +1,16 @@
+//! What people and programs get to read.
+
+pub mod diagnostic;
+pub mod event;
+pub mod headline;
+pub mod json;
+pub mod lines;
+pub mod live;
+pub mod names;
+pub mod plan;
+#[cfg(test)]
+mod sample;
+pub mod screen;
+pub mod summary;
+pub mod words;
+pub mod yaml;
