@@ -73,7 +73,9 @@ pub fn check(cx: &Cx<'_>, members: &[Member<'_>], macs: &Macs, names: &mut Names
         if uses.all < 2 {
             continue;
         }
-        let network = path.key("network");
+        let owner = member.owner(&path, "network");
+        let owner = owner.as_path();
+        let network = owner.key("network");
         let span = member.settings.tree.at(&["network", "mac"]).map_or(span, |tree| tree.span);
         let path = &network.key("mac");
         if own_mac(&member.entry.tree).is_some() || member.machine.provisioner == Provisioner::Pxe {

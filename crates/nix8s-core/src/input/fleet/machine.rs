@@ -51,6 +51,37 @@ pub struct Member<'d> {
     pub settings: Arc<Settings>,
 }
 
+/// Where a setting of a machine was written.
+#[derive(Debug)]
+pub enum Owner<'p> {
+    /// On the member.
+    Member(&'p Path<'p>),
+    /// On its template or on one that this extends.
+    Template(String),
+}
+
+impl Owner<'_> {
+    /// The path of the member or template.
+    pub fn as_path(&self) -> Path<'_> {
+        match self {
+            Self::Member(path) => **path,
+            Self::Template(path) => Path::Printed(path),
+        }
+    }
+}
+
+impl Member<'_> {
+    /// Who has written what stands under a key: the member or its template.
+    pub fn owner<'p>(&self, path: &'p Path<'p>, key: &str) -> Owner<'p> {
+        match self.entry.tree.get("node").and_then(Tree::text) {
+            Some(template) if self.entry.tree.get(key).is_none() => {
+                Owner::Template(Path::Root.key("nodes").key(&template).to_string())
+            }
+            _ => Owner::Member(path),
+        }
+    }
+}
+
 /// The members of a cluster.
 #[derive(Debug)]
 pub struct Members<'d> {
