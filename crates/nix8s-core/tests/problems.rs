@@ -81,7 +81,7 @@ cases! {
     layouts_that_lack_something_are_refused
     machines_without_provisioner_are_refused
     machines_without_role_address_disk_or_provisioner_are_refused
-    merge_keys_and_tags_are_refused
+    merge_keys_of_yaml_1_1_are_explained
     names_that_are_no_dns_labels_are_refused
     network_boot_without_mac_address_is_refused
     overlapping_networks_are_refused
@@ -94,6 +94,7 @@ cases! {
     several_documents_are_refused
     sizes_and_ranges_of_machines_are_checked
     tabs_as_indentation_are_explained
+    tags_of_other_programs_are_refused
     templates_that_extend_each_other_are_refused
     the_join_network_of_cozystack_overlaps_with_nothing
     two_machines_of_different_clusters_with_one_name_are_refused

@@ -17,9 +17,10 @@ use crate::model::Role;
 pub fn check(cx: &Cx<'_>, member: &Member<'_>, path: &Path<'_>, report: &mut Report) {
     layout(member, path, report);
     if !is_plain(&member.settings.tree) {
-        disks(member, &member.owner(path, "install").as_path(), report);
-        file_system(member, &member.owner(path, "install").as_path(), report);
-        swap(cx, member, &member.owner(path, "install").as_path(), report);
+        disks(member, &member.owner(path, &["install", "extensions", "disko"]).as_path(), report);
+        let owner = member.owner(path, &["install"]);
+        file_system(member, &owner.as_path(), report);
+        swap(cx, member, &owner.as_path(), report);
     }
 }
 
