@@ -28,7 +28,7 @@ pub fn untrue(world: &World, waits: &[Wait], away: &BTreeSet<MachineName>) -> Ve
         waits.iter().filter(|w| w.cause.ends() != Ends::Info).filter_map(|w| w.machine.as_ref()).collect();
     for machine in world.fleet.machines.values().filter(|m| !m.skip && !away.contains(&m.name)) {
         if !waiting.contains(&machine.name) && !all_wait {
-            wrong.extend(not_as_wanted(world, machine, !blocking.is_empty()).map(|why| format!("{}: {why}, and nothing says so", machine.name)));
+            wrong.extend(not_as_wanted(world, machine, !waiting.is_empty()).map(|why| format!("{}: {why}, and nothing says so", machine.name)));
         }
     }
     for name in world.metal.keys().filter(|n| away.contains(*n) || !world.fleet.machines.contains_key(*n)) {
@@ -65,7 +65,8 @@ fn wait_untrue(world: &World, wait: &Wait, away: &BTreeSet<MachineName>, others_
         Cause::Unknown => !world.api_answers() || metal.is_some_and(|m| !m.answers(world.now)) || others_block_more(others_block, wait),
         Cause::NotReady => !world.api_answers() || node.is_none_or(|n| !n.ready),
         Cause::BackOff | Cause::Pause => has_bare_pod(world, wait.machine.as_ref()),
-        Cause::Earlier | Cause::Unavailable | Cause::Quorum => others_block,
+        Cause::Earlier | Cause::Quorum => others_block,
+        Cause::Unavailable => others_block || workers_down(world) >= world.fleet.upgrade.max_unavailable as usize,
         Cause::VersionSkew => others_block_more(others_block, wait),
         Cause::NeedsPermit | Cause::NotNamed => false,
         Cause::LaterVersion => true,
@@ -80,6 +81,11 @@ fn wait_untrue(world: &World, wait: &Wait, away: &BTreeSet<MachineName>, others_
 /// A wait that blocks is no excuse for itself.
 fn others_block_more(_others_block: bool, _wait: &Wait) -> bool {
     false
+}
+
+/// Workers that are not there for pods, whoever's doing it is.
+fn workers_down(world: &World) -> usize {
+    world.nodes.values().filter(|n| !n.control_plane && (!n.ready || n.cordon() != Cordon::None)).count()
 }
 
 fn has_bare_pod(world: &World, name: Option<&MachineName>) -> bool {
