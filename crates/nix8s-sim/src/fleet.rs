@@ -27,6 +27,7 @@ use nix8s_core::model::ReconcilerSettings;
 use nix8s_core::model::Role;
 use nix8s_core::model::Ssh;
 use nix8s_core::model::Strategy;
+use nix8s_core::model::Sudo;
 use nix8s_core::model::Upgrade;
 use nix8s_core::model::Version;
 
@@ -71,7 +72,15 @@ pub fn machine(role: Role, at: u32) -> Machine {
         ip: Some(ip),
         provisioner: Provisioner::NixosAnywhere,
         skip: false,
-        ssh: Ssh { host: Some(ip.to_string()), port: 22, user: "root".to_owned() },
+        ssh: Ssh {
+            host: Some(ip.to_string()),
+            port: 22,
+            user: "root".to_owned(),
+            sudo: Sudo::None,
+            key_file: None,
+            jump: None,
+            host_key: None,
+        },
         mac: None,
         node: Arc::new(NodeMeta::default()),
         disks: Arc::new(Disks { main: Some("/dev/sda".to_owned()), ..Disks::default() }),
