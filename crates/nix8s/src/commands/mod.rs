@@ -8,6 +8,7 @@ pub mod node;
 mod permit;
 pub mod plan;
 mod project;
+mod remembered;
 mod scratch;
 mod signal;
 pub mod status;

@@ -17,9 +17,7 @@ use crate::output::Paint;
 use crate::output::clean;
 use crate::report::event::subject;
 use crate::report::names::count;
-
-/// Waits that are told in one go; `status` shows all.
-const WAITS_MAX: usize = 5;
+use crate::report::waits;
 
 /// Which beginnings of steps are worth a line of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,21 +101,9 @@ impl Lines {
             return None;
         }
         self.told = waits.to_vec();
-        let mut texts: Vec<String> = news.iter().take(WAITS_MAX).map(|wait| wait_text(wait)).collect();
-        if news.len() > WAITS_MAX {
-            texts.push(format!("{} (`nix8s status` shows them)", count(news.len() - WAITS_MAX, "more wait")));
-        }
+        let text = waits::in_short(news.into_iter());
         let until = clock(until);
-        Some(format!("         {}   until {until}: {}", self.paint.yellow("waits"), texts.join("; ")))
-    }
-}
-
-/// A wait with its machine.
-pub fn wait_text(wait: &Wait) -> String {
-    let text = clean(wait.text.trim_end_matches('.'));
-    match &wait.machine {
-        Some(machine) if !text.contains(machine.as_str()) => format!("{machine}: {text}"),
-        Some(_) | None => text,
+        Some(format!("         {}   until {until}: {text}", self.paint.yellow("waits")))
     }
 }
 
@@ -138,7 +124,18 @@ pub fn clock(at: Timestamp) -> String {
 pub fn took(ms: u64) -> String {
     match ms {
         0 => "at once".to_owned(),
-        1..10_000 => show_duration(Duration::from_millis(ms)),
-        _ => show_duration(Duration::from_secs(ms / 1000)),
+        1..1_000 => format!("{ms}ms"),
+        1_000..10_000 => format!("{}.{}s", ms / 1_000, ms % 1_000 / 100),
+        _ => show_duration(Duration::from_secs(ms / 1_000)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_no_digits_that_nobody_needs() {
+        assert_eq!([0, 14, 2_596, 34_870, 229_000].map(took), ["at once", "14ms", "2.5s", "34s", "3m49s"]);
     }
 }

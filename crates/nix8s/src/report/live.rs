@@ -7,6 +7,7 @@ use indicatif::MultiProgress;
 use indicatif::ProgressBar;
 use indicatif::ProgressStyle;
 use jiff::Timestamp;
+use nix8s_core::plan::Ends;
 use nix8s_core::plan::Step;
 use nix8s_core::plan::StepId;
 use nix8s_engine::progress::Progress;
@@ -15,6 +16,7 @@ use crate::output::Paint;
 use crate::report::event::subject;
 use crate::report::lines;
 use crate::report::names::count;
+use crate::report::waits;
 
 /// Running steps that have a line of their own: more would push what happened off the screen.
 const RUNNING_MAX: usize = 8;
@@ -66,9 +68,8 @@ impl Live {
             }
             Progress::StepFailed { at, step, .. } => self.ended(*at, step),
             Progress::Waiting { waits, until } => {
-                let text = waits.first().map(lines::wait_text).unwrap_or_default();
-                let more = if waits.len() > 1 { format!(" and {}", count(waits.len() - 1, "more")) } else { String::new() };
-                self.waits = format!("until {}: {text}{more}", lines::clock(*until));
+                let open = waits.iter().filter(|wait| wait.cause.ends() != Ends::Info);
+                self.waits = format!("until {}: {}", lines::clock(*until), waits::in_short(open));
             }
             Progress::StepSkipped { .. } | Progress::Warning { .. } => {}
             Progress::Ended { .. } => {

@@ -11,6 +11,9 @@ pub mod plan;
 #[cfg(test)]
 mod sample;
 pub mod screen;
+pub mod status;
 pub mod summary;
+pub mod table;
+pub mod waits;
 pub mod words;
 pub mod yaml;

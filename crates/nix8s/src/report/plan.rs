@@ -6,12 +6,9 @@ use std::fmt::Write;
 use nix8s_core::model::Cluster;
 use nix8s_core::model::MachineName;
 use nix8s_core::permit::Risk;
-use nix8s_core::plan::Cause;
 use nix8s_core::plan::EffectKind;
-use nix8s_core::plan::Ends;
 use nix8s_core::plan::Plan;
 use nix8s_core::plan::Step;
-use nix8s_core::plan::Wait;
 
 use crate::output::Detail;
 use crate::output::Paint;
@@ -19,6 +16,7 @@ use crate::output::clean;
 use crate::report::headline;
 use crate::report::names;
 use crate::report::names::count;
+use crate::report::waits;
 use crate::report::words;
 
 /// Lines of one group before it is folded.
@@ -26,6 +24,9 @@ const GROUP_MAX: usize = 8;
 
 /// Lines of a forecast before the rest is only counted.
 const FORECAST_MAX: usize = 24;
+
+/// Columns for ids: a longer one moves its own line only.
+const ID_MAX: usize = 40;
 
 /// Clusters that are shown in full before only their headlines are.
 const CLUSTERS_MAX: usize = 8;
@@ -86,7 +87,9 @@ fn body(out: &mut String, view: View<'_>, detail: Detail, paint: Paint) {
     }
     if !view.plan.waits.is_empty() {
         let _ = writeln!(out, "\n  {}", paint.bold("waits"));
-        waits(out, view, detail, paint);
+        for line in waits::lines(&view.plan.waits, detail, paint) {
+            let _ = writeln!(out, "    {line}");
+        }
     }
 }
 
@@ -101,17 +104,21 @@ fn steps(out: &mut String, view: View<'_>, detail: Detail, paint: Paint) {
         Detail::Verbose => by_subject(&view.plan.steps),
         Detail::Quiet | Detail::Normal => fold(by_subject(&view.plan.steps)),
     };
+    let id = |group: &Group<'_>, step: &Step| match group.subjects.len() {
+        1 => step.id.clone(),
+        _ => step.effect.kind().as_str().to_owned(),
+    };
+    let widths = groups.iter().flat_map(|group| group.steps.iter().map(move |step| id(group, step).len()));
+    let width = widths.max().unwrap_or(0).min(ID_MAX);
     for group in &groups {
         let folded = group.subjects.len() > 1;
         if folded {
             let machines: Vec<&MachineName> = group.subjects.iter().filter_map(|subject| *subject).collect();
             let _ = writeln!(out, "    {}, each:", names::machines(&machines, view.cluster, detail));
         }
-        let id = |step: &Step| if folded { step.effect.kind().as_str().to_owned() } else { step.id.clone() };
-        let width = group.steps.iter().map(|step| id(step).len()).max().unwrap_or(0);
         let indent = if folded { "      " } else { "    " };
         for step in &group.steps {
-            let id = format!("{:width$}", id(step));
+            let id = format!("{:width$}", id(group, step));
             let what = words::effect(&step.effect);
             let _ = writeln!(
                 out,
@@ -250,49 +257,13 @@ fn distinct<'a>(steps: impl Iterator<Item = &'a Step>) -> Vec<&'a MachineName> {
     machines
 }
 
-fn waits(out: &mut String, view: View<'_>, detail: Detail, paint: Paint) {
-    let mut by_cause: BTreeMap<Cause, Vec<&Wait>> = BTreeMap::new();
-    for wait in &view.plan.waits {
-        by_cause.entry(wait.cause).or_default().push(wait);
-    }
-    for (cause, waits) in by_cause {
-        let machines: Vec<&MachineName> = waits.iter().filter_map(|wait| wait.machine.as_ref()).collect();
-        if detail == Detail::Normal && machines.len() > GROUP_MAX {
-            let text = format!("{}. For example: {}", names::machines(&machines, view.cluster, detail), waits[0].text);
-            wait_line(out, cause, &text, paint);
-            continue;
-        }
-        for wait in waits {
-            let until = wait.until.map(|at| format!(" Until {at:.0}.")).unwrap_or_default();
-            let text = match &wait.machine {
-                Some(machine) if !wait.text.contains(machine.as_str()) => format!("{machine}: {}{until}", wait.text),
-                Some(_) | None => format!("{}{until}", wait.text),
-            };
-            wait_line(out, cause, &text, paint);
-        }
-    }
-}
-
-fn wait_line(out: &mut String, cause: Cause, text: &str, paint: Paint) {
-    let name = cause_name(cause);
-    let name = match cause.ends() {
-        Ends::Info | Ends::Time => paint.dim(name),
-        Ends::Outside | Ends::Permit => paint.yellow(name),
-    };
-    let _ = writeln!(out, "    {name}  {}", clean(text));
-}
-
-/// A cause as it is written in documents.
-pub fn cause_name(cause: Cause) -> String {
-    let value = serde_json::to_value(cause).expect("a unit variant serialises to its name");
-    value.as_str().unwrap_or_default().to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
     use nix8s_core::model::Role;
+    use nix8s_core::plan::Cause;
     use nix8s_core::plan::Effect;
+    use nix8s_core::plan::Wait;
 
     use super::*;
     use crate::report::sample;

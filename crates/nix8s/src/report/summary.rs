@@ -19,10 +19,8 @@ use crate::output::Format;
 use crate::output::Paint;
 use crate::report::lines;
 use crate::report::names::count;
+use crate::report::waits;
 use crate::report::words::sentence_list;
-
-/// Waits that are listed at the end before the rest is only counted.
-const WAITS_MAX: usize = 20;
 
 /// A run that ended.
 pub struct Run<'a> {
@@ -87,8 +85,10 @@ fn text(run: &Run<'_>, detail: Detail, paint: Paint) -> String {
         let names: Vec<String> = report.rolled_back.iter().map(ToString::to_string).collect();
         let _ = writeln!(out, "Rolled back: {}.", sentence_list(&names));
     }
-    for wait in waits(&report.ending).iter().filter(|wait| wait.cause.ends() != Ends::Info).take(WAITS_MAX) {
-        let _ = writeln!(out, "  {} {}.", paint.yellow("waits"), lines::wait_text(wait));
+    let open: Vec<Wait> =
+        waits(&report.ending).iter().filter(|wait| wait.cause.ends() != Ends::Info).cloned().collect();
+    for line in waits::lines(&open, detail, paint) {
+        let _ = writeln!(out, "  {line}");
     }
     if detail == Detail::Quiet {
         return out;

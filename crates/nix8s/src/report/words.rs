@@ -1,6 +1,7 @@
 //! Effects, risks and causes in words.
 
 use nix8s_core::model::size::show_duration;
+use nix8s_core::observed::MANAGED_ANNOTATION;
 use nix8s_core::observed::Secret;
 use nix8s_core::permit::EraseScope;
 use nix8s_core::permit::Risk;
@@ -110,7 +111,9 @@ pub fn sentence_list(words: &[String]) -> String {
 fn metadata(patch: &MetadataPatch) -> String {
     let mut words = Vec::new();
     for (noun, changes) in [("label", &patch.labels), ("annotation", &patch.annotations)] {
-        let (set, gone): (Vec<_>, Vec<_>) = changes.iter().partition(|(_, value)| value.is_some());
+        // What nix8s notes there for itself is nothing that anybody asked for.
+        let told = changes.iter().filter(|(key, _)| *key != MANAGED_ANNOTATION);
+        let (set, gone): (Vec<_>, Vec<_>) = told.partition(|(_, value)| value.is_some());
         let named = |verb: &str, list: Vec<(&String, &Option<String>)>| {
             let keys: Vec<&str> = list.iter().map(|(key, _)| key.as_str()).collect();
             let plural = if keys.len() == 1 { "" } else { "s" };
@@ -125,7 +128,7 @@ fn metadata(patch: &MetadataPatch) -> String {
             words.push(format!("{verb} taint{} {}", if taints.len() == 1 { "" } else { "s" }, taints.join(", ")));
         }
     }
-    words.join("; ")
+    if words.is_empty() { "note which labels, taints and annotations are nix8s's".to_owned() } else { words.join("; ") }
 }
 
 #[cfg(test)]
