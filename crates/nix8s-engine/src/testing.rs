@@ -53,7 +53,7 @@ pub fn machine(text: &str, role: Role) -> Arc<Machine> {
         ip: Some("10.0.0.1".parse().unwrap()),
         provisioner: Provisioner::NixosAnywhere,
         skip: false,
-        ssh: Ssh { host: Some(format!("{text}.test")), port: 22, user: "root".to_owned() },
+        ssh: Ssh::root_at(Some(format!("{text}.test"))),
         mac: None,
         node: Arc::default(),
         disks: Arc::new(Disks { main: Some("/dev/vda".to_owned()), ..Disks::default() }),

@@ -71,7 +71,7 @@ pub fn machine(role: Role, at: u32) -> Machine {
         ip: Some(ip),
         provisioner: Provisioner::NixosAnywhere,
         skip: false,
-        ssh: Ssh { host: Some(ip.to_string()), port: 22, user: "root".to_owned() },
+        ssh: Ssh::root_at(Some(ip.to_string())),
         mac: None,
         node: Arc::new(NodeMeta::default()),
         disks: Arc::new(Disks { main: Some("/dev/sda".to_owned()), ..Disks::default() }),

@@ -69,7 +69,6 @@ pub const BEGINNING: Ms = 1_767_600_000_000;
 #[derive(Clone)]
 pub struct Simulation {
     shared: Arc<Shared>,
-    seed: u64,
 }
 
 /// Opens the world in a state directory, or makes one in which every machine answers as an installer with blank disks.
@@ -93,8 +92,7 @@ pub fn open(dir: &Path, fleet: &Arc<Cluster>, options: Options) -> io::Result<Si
     world.take_changed();
     let death = std::env::var("NIX8S_SIM_KILL_AT").ok().and_then(|n| n.parse().ok()).map_or(Death::Never, Death::Kill);
     let clock = SimClock::new(world.now, options.pace);
-    let seed = world.seed ^ world.common.count;
-    Ok(Simulation { shared: Arc::new(Shared::new(clock, world, faults, Some(journal), death)), seed })
+    Ok(Simulation { shared: Arc::new(Shared::new(clock, world, faults, Some(journal), death)) })
 }
 
 impl Simulation {
@@ -103,7 +101,7 @@ impl Simulation {
         let clock = SimClock::new(world.now, options.pace);
         world.begin_faults(options.faults, fault::HORIZON);
         let faults = Faults::new(options.faults, options.seed);
-        Self { shared: Arc::new(Shared::new(clock, world, faults, None, Death::Never)), seed: options.seed }
+        Self { shared: Arc::new(Shared::new(clock, world, faults, None, Death::Never)) }
     }
 
     /// The ports to this world, with a store that its faults reach.
@@ -115,7 +113,8 @@ impl Simulation {
             kube: Arc::new(kube::SimKube { shared: shared() }),
             clock: Arc::clone(&self.shared.clock) as Arc<dyn nix8s_engine::port::Clock>,
             store: Arc::new(store::SimStore { inner: store, shared: shared() }),
-            rng: Arc::new(SimRng(Mutex::new(Random::new(self.seed, "rng")))),
+            // Another run draws other nonces and ids, as a real one would.
+            rng: Arc::new(SimRng(Mutex::new(self.shared.with(|w| w.random("rng"))))),
         }
     }
 

@@ -20,7 +20,7 @@ const ALLOWED: &[Allowed] = &[
     Allowed {
         package: "nix8s-core",
         ours: &[],
-        others: &["ipnet", "jiff", "serde", "serde_json", "sha2", "strsim", "thiserror"],
+        others: &["granit-parser", "ipnet", "jiff", "serde", "serde_json", "sha2", "strsim", "thiserror"],
     },
     Allowed {
         package: "nix8s-engine",

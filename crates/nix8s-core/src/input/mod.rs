@@ -3,6 +3,7 @@
 pub mod check;
 pub mod code;
 pub mod diagnostic;
+pub mod document;
 pub mod fleet;
 pub mod form;
 pub mod get;
@@ -90,6 +91,32 @@ fn read(sources: &[Source]) -> (Tree, Report) {
 ///
 /// A function of its own, because it is several times as large as the fleet.
 pub fn resolved_document(sources: &[Source]) -> (Option<serde_json::Value>, Vec<Diagnostic>) {
-    let _ = sources;
-    (None, Vec::new())
+    let (document, mut report) = read(sources);
+    let templates = Templates::of(&document, &mut report);
+    let fleet = fleet::build(&document, &templates, &mut report);
+    let shown = report.is_clean().then(|| document::resolved(&document, &templates, &fleet));
+    (shown, report.into_diagnostics())
+}
+
+/// The settings of every member with all of its template and without defaults: `clusters.<name>.<member>`. What
+/// `tests/resolve/` pins for Rust and Nix.
+pub fn resolved_members(sources: &[Source]) -> (serde_json::Value, Vec<Diagnostic>) {
+    let (document, mut report) = read(sources);
+    let templates = Templates::of(&document, &mut report);
+    let fleet = fleet::build(&document, &templates, &mut report);
+    drop(fleet);
+    let mut clusters = serde_json::Map::new();
+    for cluster in document.get("clusters").map(Tree::entries).unwrap_or_default() {
+        let mut members = serde_json::Map::new();
+        for member in cluster.tree.get("members").map(Tree::entries).unwrap_or_default() {
+            let settings = templates.member(&member.tree, &Path::Root, &mut report);
+            let mut settings = settings.map_or_else(|| serde_json::json!({}), |settings| json::value(&settings));
+            if let Some(role) = member.tree.get("role") {
+                settings["role"] = json::value(role);
+            }
+            members.insert(member.key.to_string(), settings);
+        }
+        clusters.insert(cluster.key.to_string(), serde_json::Value::Object(members));
+    }
+    (serde_json::Value::Object(clusters), report.into_diagnostics())
 }

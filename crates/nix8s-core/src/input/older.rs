@@ -79,11 +79,11 @@ fn rewrite_cluster(cluster: &mut Tree, path: &Path<'_>, report: &mut Report) {
     let mode = |word: &str, span| Entry { key: "mode".into(), key_span: span, tree: Tree { value: text(word), span } };
     let removed = child(cluster, "ha").and_then(|ha| ha.take("haproxy"));
     if let Some(entry) = removed.filter(|_| haproxy) {
-        put(cluster, &["ha", "mode"], mode("haproxy", entry.key_span), path, report);
+        put(cluster, &["ha", "haproxy"], &["ha", "mode"], mode("haproxy", entry.key_span), path, report);
     }
     let enable = child(cluster, "ha").and_then(|ha| ha.take("enable"));
     if let Some(entry) = enable.filter(|entry| entry.tree.truth() == Some(false)) {
-        put(cluster, &["ha", "mode"], mode("none", entry.key_span), path, report);
+        put(cluster, &["ha", "enable"], &["ha", "mode"], mode("none", entry.key_span), path, report);
     }
     let members = path.key("members");
     for member in below(cluster, "members") {
@@ -120,7 +120,7 @@ fn machine(tree: &mut Tree, path: &Path<'_>, report: &mut Report) {
         {
             keys.push(vendor);
         }
-        put(tree, &["extensions", "gpu"], entry, path, report);
+        put(tree, &["extensions", "nvidia"], &["extensions", "gpu"], entry, path, report);
     }
 }
 
@@ -134,7 +134,7 @@ fn rewrite_provisioning(provisioning: &mut Tree, path: &Path<'_>, report: &mut R
     let remote = child(provisioning, "nixos-anywhere").and_then(|kind| kind.take("buildOnRemote"));
     if let Some(mut entry) = remote {
         entry.tree.value = text(if entry.tree.truth() == Some(true) { "remote" } else { "local" });
-        put(provisioning, &["nixos-anywhere", "build"], entry, path, report);
+        put(provisioning, &["nixos-anywhere", "buildOnRemote"], &["nixos-anywhere", "build"], entry, path, report);
     }
 }
 
@@ -152,12 +152,12 @@ fn shift(tree: &mut Tree, from: &[&str], to: &[&str], path: &Path<'_>, report: &
             parent.take(last);
         }
     } else if let Some(entry) = parent.take(last) {
-        put(tree, to, entry, path, report);
+        put(tree, from, to, entry, path, report);
     }
 }
 
 /// Puts an entry where it stands today, unless something stands there already.
-fn put(tree: &mut Tree, to: &[&str], mut entry: Entry, path: &Path<'_>, report: &mut Report) {
+fn put(tree: &mut Tree, from: &[&str], to: &[&str], mut entry: Entry, path: &Path<'_>, report: &mut Report) {
     let (last, parents) = to.split_last().expect("paths in the tables are not empty");
     let mut at = tree;
     for key in parents {
@@ -173,7 +173,7 @@ fn put(tree: &mut Tree, to: &[&str], mut entry: Entry, path: &Path<'_>, report: 
         at = child(at, key).expect("it was there or has just been put there");
     }
     if let Some(now) = at.get(last) {
-        return twice(&entry, to, now.span, path, report);
+        return twice(&entry, [from, to], now.span, path, report);
     }
     at.take(last);
     entry.key = Arc::from(*last);
@@ -182,10 +182,11 @@ fn put(tree: &mut Tree, to: &[&str], mut entry: Entry, path: &Path<'_>, report: 
     }
 }
 
-fn twice(entry: &Entry, to: &[&str], now: Span, path: &Path<'_>, report: &mut Report) {
+fn twice(entry: &Entry, [from, to]: [&[&str]; 2], now: Span, path: &Path<'_>, report: &mut Report) {
     let to = to.join(".");
     let message = format!("is an older spelling of {to}, which is given as well at {}; that one holds", report.show(now));
     let help = Some("remove this one".to_owned());
-    let path = &path.key(&entry.key);
+    let path = format!("{path}.{}", from.join("."));
+    let path = &Path::Printed(&path);
     report.warning(Problem { code: code::OLDER_SPELLING, span: entry.key_span, path, message, help });
 }

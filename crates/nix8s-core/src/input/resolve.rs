@@ -82,21 +82,23 @@ impl Templates {
         }
     }
 
-    /// The settings of a member: its own `Arc` when it overrides something, else its template's.
+    /// The settings of a member: its own `Arc` when it overrides something, else its template's. `None` when its
+    /// template is not there, which is reported.
     pub fn member(&self, member: &Tree, path: &Path<'_>, report: &mut Report) -> Option<Arc<Tree>> {
-        let base = self.base(member, path, report);
+        let base = match member.get("node") {
+            Some(node) => self.base(node, path, report)?,
+            None => Arc::new(Tree::empty(member.span)),
+        };
         let overrides = |entry: &&Entry| !MEMBER_KEYS.contains(&&*entry.key) && *entry.key != *"role";
         if member.entries().iter().any(|entry| overrides(&entry)) {
             let own = member.entries().iter().filter(overrides).cloned().collect();
             let own = Tree { value: Value::Map(own), span: member.span };
-            let base = base.unwrap_or_else(|| Arc::new(Tree::empty(member.span)));
             return Some(Arc::new(merge_machine(&base, &own)));
         }
-        base
+        Some(base)
     }
 
-    fn base(&self, member: &Tree, path: &Path<'_>, report: &mut Report) -> Option<Arc<Tree>> {
-        let node = member.get("node")?;
+    fn base(&self, node: &Tree, path: &Path<'_>, report: &mut Report) -> Option<Arc<Tree>> {
         if let Value::Map(_) = node.value {
             let parent = node.get("extends").and_then(Tree::text);
             let above = match &parent {

@@ -126,6 +126,14 @@ pub struct Ssh {
     pub host_key: Option<String>,
 }
 
+impl Ssh {
+    /// As root on port 22, with whatever key OpenSSH finds.
+    pub fn root_at(host: Option<String>) -> Self {
+        let (port, user) = (22, "root".to_owned());
+        Self { host, port, user, sudo: Sudo::None, key_file: None, jump: None, host_key: None }
+    }
+}
+
 /// `ssh.sudo`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

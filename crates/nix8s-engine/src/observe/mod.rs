@@ -2,6 +2,8 @@
 
 mod changes;
 mod machine;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;

@@ -22,13 +22,14 @@ const OURS: &str = "example.com/";
 /// Everything that is not as nix8s says. `away`: members that were told to leave and are still configured.
 pub fn untrue(world: &World, waits: &[Wait], away: &BTreeSet<MachineName>) -> Vec<String> {
     let blocking: Vec<&Wait> = waits.iter().filter(|w| matches!(w.cause.ends(), Ends::Outside | Ends::Permit)).collect();
-    let mut wrong: Vec<String> = waits.iter().filter_map(|w| wait_untrue(world, w, away, !blocking.is_empty())).collect();
+    let others_block = !blocking.is_empty() || workers_down(world) >= world.fleet.upgrade.max_unavailable as usize;
+    let mut wrong: Vec<String> = waits.iter().filter_map(|w| wait_untrue(world, w, away, others_block)).collect();
     let all_wait = blocking.iter().any(|w| w.machine.is_none());
     let waiting: BTreeSet<&MachineName> =
         waits.iter().filter(|w| w.cause.ends() != Ends::Info).filter_map(|w| w.machine.as_ref()).collect();
     for machine in world.fleet.machines.values().filter(|m| !m.skip && !away.contains(&m.name)) {
         if !waiting.contains(&machine.name) && !all_wait {
-            wrong.extend(not_as_wanted(world, machine, !blocking.is_empty()).map(|why| format!("{}: {why}, and nothing says so", machine.name)));
+            wrong.extend(not_as_wanted(world, machine, !waiting.is_empty()).map(|why| format!("{}: {why}, and nothing says so", machine.name)));
         }
     }
     for name in world.metal.keys().filter(|n| away.contains(*n) || !world.fleet.machines.contains_key(*n)) {
@@ -62,12 +63,12 @@ fn wait_untrue(world: &World, wait: &Wait, away: &BTreeSet<MachineName>, others_
         }),
         Cause::BadSystem | Cause::Halted => system_failed(),
         Cause::GivenUp => system_failed() || has_bare_pod(world, wait.machine.as_ref()),
-        Cause::Unknown => !world.api_answers() || metal.is_some_and(|m| !m.answers(world.now)) || others_block_more(others_block, wait),
+        Cause::Unknown => !world.api_answers() || metal.is_some_and(|m| !m.answers(world.now)),
         Cause::NotReady => !world.api_answers() || node.is_none_or(|n| !n.ready),
         Cause::BackOff | Cause::Pause => has_bare_pod(world, wait.machine.as_ref()),
         Cause::Earlier | Cause::Unavailable | Cause::Quorum => others_block,
-        Cause::VersionSkew => others_block_more(others_block, wait),
-        Cause::NeedsPermit | Cause::NotNamed => false,
+        // None of these lives goes backwards, and somebody gives every permit.
+        Cause::VersionSkew | Cause::NeedsPermit | Cause::NotNamed => false,
         Cause::LaterVersion => true,
         Cause::ForeignNode => wait.machine.as_ref().is_none_or(|n| !world.fleet.machines.contains_key(n)),
         Cause::Skipped => wait.machine.as_ref().is_some_and(|n| world.fleet.machines.get(n).is_some_and(|m| m.skip)),
@@ -77,9 +78,9 @@ fn wait_untrue(world: &World, wait: &Wait, away: &BTreeSet<MachineName>, others_
     (!holds).then(|| format!("{machine}: {:?} is not so: {}", wait.cause, wait.text))
 }
 
-/// A wait that blocks is no excuse for itself.
-fn others_block_more(_others_block: bool, _wait: &Wait) -> bool {
-    false
+/// Workers that are not there for pods, whoever's doing it is.
+fn workers_down(world: &World) -> usize {
+    world.nodes.values().filter(|n| !n.control_plane && (!n.ready || n.cordon() != Cordon::None)).count()
 }
 
 fn has_bare_pod(world: &World, name: Option<&MachineName>) -> bool {

@@ -39,6 +39,9 @@ pub struct WorldPod {
     pub going: bool,
 }
 
+/// How long pods stay on a node that is not Ready.
+const TOLERATED: Ms = super::node::GRACE + 300 * super::SECOND;
+
 impl World {
     /// Gives pending pods a node, as the scheduler does whenever it can.
     pub fn schedule(&mut self) {
@@ -48,6 +51,7 @@ impl World {
             return;
         }
         self.make_pods(&places);
+        self.give_up_dead_nodes();
         let pending: Vec<String> =
             self.pods.values().filter(|p| p.node.is_none()).map(|p| p.name.clone()).collect();
         if pending.is_empty() {
@@ -67,6 +71,18 @@ impl World {
                 pod.node = Some(place);
                 pod.ready_at = ready_at;
             }
+        }
+    }
+
+    /// Pods on a node that is not Ready for long are made anew elsewhere (the not-ready toleration's five minutes).
+    fn give_up_dead_nodes(&mut self) {
+        let dead = |name: &MachineName| {
+            let well = self.metal.get(name).is_some_and(|m| m.health.well || self.now < m.health.since + TOLERATED);
+            !well && self.nodes.get(name).is_some_and(|n| !n.ready)
+        };
+        let lost: Vec<MachineName> = self.nodes.keys().filter(|name| dead(name)).cloned().collect();
+        for name in lost {
+            self.lose_pods(&name);
         }
     }
 

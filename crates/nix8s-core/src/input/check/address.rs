@@ -75,7 +75,8 @@ fn overlaps(cx: &Cx<'_>, networks: &[Net], report: &mut Report) {
                 let message = format!("{} ({}) and {} ({}) overlap", one.name, one.net, other.name, other.net);
                 let help = Some("give each a network of its own".to_owned());
                 let span = if other.span == cx.entry.key_span { one.span } else { other.span };
-                report.error(Problem { code: code::OVERLAP, span, path: cx.path, message, help });
+                let path = format!("{}.{}", cx.path, if span == one.span { one.name } else { other.name });
+                report.error(Problem { code: code::OVERLAP, span, path: &Path::Printed(&path), message, help });
             }
         }
     }

@@ -34,7 +34,8 @@ pub fn count(document: &Tree, templates: &Templates) -> Macs {
     for member in members {
         let own: Option<MacAddr> = own_mac(&member.tree);
         let from_template = || {
-            let name = get::text(&member.tree, &["node"])?;
+            let node = &["node", "extends"];
+            let name = get::text(&member.tree, &node[..1]).or_else(|| get::text(&member.tree, node))?;
             get::parsed(templates.get(&name)?, &["network", "mac"])
         };
         if let Some(mac) = own.or_else(from_template) {
@@ -73,7 +74,9 @@ pub fn check(cx: &Cx<'_>, members: &[Member<'_>], macs: &Macs, names: &mut Names
         if uses.all < 2 {
             continue;
         }
-        let network = path.key("network");
+        let owner = member.owner(&path, &["network"]);
+        let owner = owner.as_path();
+        let network = owner.key("network");
         let span = member.settings.tree.at(&["network", "mac"]).map_or(span, |tree| tree.span);
         let path = &network.key("mac");
         if own_mac(&member.entry.tree).is_some() || member.machine.provisioner == Provisioner::Pxe {

@@ -16,9 +16,20 @@ use crate::model::Role;
 /// Checks a machine.
 pub fn check(cx: &Cx<'_>, member: &Member<'_>, path: &Path<'_>, report: &mut Report) {
     layout(member, path, report);
-    disks(member, path, report);
-    file_system(member, path, report);
-    swap(cx, member, path, report);
+    if !is_plain(&member.settings.tree) {
+        disks(member, &member.owner(path, &["install", "extensions", "disko"]).as_path(), report);
+        let owner = member.owner(path, &["install"]);
+        file_system(member, &owner.as_path(), report);
+        swap(cx, member, &owner.as_path(), report);
+    }
+}
+
+/// Most machines have one disk and nothing else that could be wrong with it.
+fn is_plain(tree: &Tree) -> bool {
+    let install = tree.get("install").map(Tree::entries).unwrap_or_default();
+    let disks = tree.at(&["install", "disks"]).map(Tree::entries).unwrap_or_default();
+    let alone = |entry: &super::super::tree::Entry| matches!(&*entry.key, "disks" | "profile" | "enable" | "rootSize");
+    install.iter().all(alone) && disks.len() < 2 && tree.get("extensions").is_none() && tree.get("disko").is_none()
 }
 
 fn layout(member: &Member<'_>, path: &Path<'_>, report: &mut Report) {
@@ -65,6 +76,7 @@ fn disks(member: &Member<'_>, path: &Path<'_>, report: &mut Report) {
         return;
     }
     let mut seen: Vec<std::borrow::Cow<'_, str>> = member.settings.disks.custom.iter().map(|d| d.as_str().into()).collect();
+    let mut by_kernel = Vec::new();
     for tree in named {
         let Some(device) = tree.text() else { continue };
         if seen.contains(&device) {
@@ -72,9 +84,12 @@ fn disks(member: &Member<'_>, path: &Path<'_>, report: &mut Report) {
             report.error(Problem { code: code::DISK_TWICE, span: tree.span, path, message, help: None });
         }
         if is_kernel_name(&device) {
-            kernel_name(&device, tree.span, path, report);
+            by_kernel.push((tree.span, device.to_string()));
         }
         seen.push(device);
+    }
+    if let Some((span, _)) = by_kernel.first() {
+        kernel_names(*span, &by_kernel, path, report);
     }
 }
 
@@ -84,9 +99,10 @@ fn is_kernel_name(device: &str) -> bool {
     !name.contains('/') && ["sd", "nvme", "vd", "hd", "xvd", "mmcblk"].iter().any(|kind| name.starts_with(kind))
 }
 
-fn kernel_name(device: &str, span: Span, path: &Path<'_>, report: &mut Report) {
-    let message = format!("{device} may be another disk after the next boot, and this machine has several");
-    let help = Some("name it by /dev/disk/by-id/…".to_owned());
+fn kernel_names(span: Span, disks: &[(Span, String)], path: &Path<'_>, report: &mut Report) {
+    let names: Vec<&str> = disks.iter().map(|(_, name)| &**name).collect();
+    let message = format!("{} may be other disks after the next boot: the kernel counts them as they answer", names.join(", "));
+    let help = Some("name them by /dev/disk/by-id/…".to_owned());
     report.warning(Problem { code: code::KERNEL_NAME, span, path, message, help });
 }
 

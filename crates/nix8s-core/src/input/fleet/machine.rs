@@ -51,6 +51,38 @@ pub struct Member<'d> {
     pub settings: Arc<Settings>,
 }
 
+/// Where a setting of a machine was written.
+#[derive(Debug)]
+pub enum Owner<'p> {
+    /// On the member.
+    Member(&'p Path<'p>),
+    /// On its template or on one that this extends.
+    Template(String),
+}
+
+impl Owner<'_> {
+    /// The path of the member or template.
+    pub fn as_path(&self) -> Path<'_> {
+        match self {
+            Self::Member(path) => **path,
+            Self::Template(path) => Path::Printed(path),
+        }
+    }
+}
+
+impl Member<'_> {
+    /// Who has written what stands under some keys: the member, if it sets one of them, or its template.
+    pub fn owner<'p>(&self, path: &'p Path<'p>, keys: &[&str]) -> Owner<'p> {
+        let own = &self.entry.tree;
+        match own.get("node").and_then(Tree::text) {
+            Some(template) if keys.iter().all(|key| own.get(key).is_none()) => {
+                Owner::Template(Path::Root.key("nodes").key(&template).to_string())
+            }
+            _ => Owner::Member(path),
+        }
+    }
+}
+
 /// The members of a cluster.
 #[derive(Debug)]
 pub struct Members<'d> {
@@ -99,7 +131,8 @@ impl<'d> Members<'d> {
         let members = cluster.tree.get("members").map(Tree::entries).unwrap_or_default();
         let above = cluster.path.key("members");
         for entry in members {
-            if is_extension(&entry.key) || entry.tree.value == Value::Null {
+            // What is no map has been reported as such.
+            if is_extension(&entry.key) || !matches!(entry.tree.value, Value::Map(_)) {
                 continue;
             }
             let path = above.key(&entry.key);
@@ -133,11 +166,11 @@ fn default_provisioner(document: &Tree, cluster: &Tree) -> Option<Provisioner> {
 impl<'d> Common<'_, 'd> {
     fn member(&mut self, entry: &'d Entry, path: &Path<'_>, report: &mut Report) -> Option<Member<'d>> {
         let settings = self.settings(&entry.tree, path, report);
-        let role = role(entry, &settings, path, report);
+        let role = role(entry, settings.as_deref(), path, report);
         let provisioner = self.provisioner(entry, path, report);
         let name = self.name(entry, path, report);
         let ip = ip(entry, provisioner, path, report);
-        let (role, provisioner, name) = (role?, provisioner?, name?);
+        let (settings, role, provisioner, name) = (settings?, role?, provisioner?, name?);
         let static_ip = ip.filter(|_| settings.has_static_address).map(|ip| ip.to_string());
         let parts = self.parts(&settings, role, static_ip.as_deref());
         let none = SshSettings::default();
@@ -160,13 +193,14 @@ impl<'d> Common<'_, 'd> {
         Some(member)
     }
 
-    fn settings(&self, member: &Tree, path: &Path<'_>, report: &mut Report) -> Arc<Settings> {
+    /// The member's settings; `None` when its template is not there, so that what else is missing is not known.
+    fn settings(&self, member: &Tree, path: &Path<'_>, report: &mut Report) -> Option<Arc<Settings>> {
         let template = member.get("node").and_then(Tree::text).and_then(|name| self.cx.settings.get(&*name));
         let tree = self.cx.templates.member(member, path, report);
         match (tree, template) {
-            (Some(tree), Some(template)) if Arc::ptr_eq(&tree, &template.tree) => Arc::clone(template),
-            (Some(tree), template) => Arc::new(Settings::read(&tree).sharing(template.map(|t| &**t))),
-            (None, _) => Arc::new(Settings::read(&Arc::new(Tree::empty(member.span)))),
+            (Some(tree), Some(template)) if Arc::ptr_eq(&tree, &template.tree) => Some(Arc::clone(template)),
+            (Some(tree), template) => Some(Arc::new(Settings::read(&tree).sharing(template.map(|t| &**t)))),
+            (None, _) => None,
         }
     }
 
@@ -210,10 +244,14 @@ impl<'d> Common<'_, 'd> {
     }
 }
 
-fn role(entry: &Entry, settings: &Settings, path: &Path<'_>, report: &mut Report) -> Option<Role> {
+fn role(entry: &Entry, settings: Option<&Settings>, path: &Path<'_>, report: &mut Report) -> Option<Role> {
     let own = entry.tree.get("role");
-    let role = if own.is_some() { settings::role(&entry.tree) } else { settings.role };
-    if role.is_none() && own.is_none() && settings.tree.get("role").is_none() {
+    if own.is_some() {
+        return settings::role(&entry.tree);
+    }
+    let settings = settings?;
+    let role = settings.role;
+    if role.is_none() && settings.tree.get("role").is_none() {
         let message = "has no role, and neither has its template".to_owned();
         let help = Some("set role: control-plane, worker or none".to_owned());
         report.error(Problem { code: code::NO_ROLE, span: entry.key_span, path, message, help });

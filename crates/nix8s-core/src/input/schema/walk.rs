@@ -2,6 +2,7 @@
 
 use super::Key;
 use super::Kind;
+use super::Note;
 use super::super::code;
 use super::super::form::Form;
 use super::super::report::Path;
@@ -78,11 +79,13 @@ fn table(entries: &[Entry], tables: &[&[Key]], path: &Path<'_>, report: &mut Rep
 
 fn unknown_key(entry: &Entry, tables: &[&[Key]], path: &Path<'_>, report: &mut Report) {
     let names = || tables.iter().flat_map(|table| table.iter()).map(|key| key.name);
+    let keys = tables.iter().flat_map(|table| table.iter());
+    let today: Vec<&str> = keys.filter(|key| !matches!(key.note, Note::Older(_))).map(|key| key.name).collect();
     let help = match &*entry.key {
         "<<" => "YAML merge keys belong to YAML 1.1; use a template with extends".to_owned(),
         key => match nearest(key, names()) {
             Some(name) => format!("did you mean {name}?"),
-            None => format!("known here: {}", names().collect::<Vec<_>>().join(", ")),
+            None => format!("known here: {}", today.join(", ")),
         },
     };
     let message = format!("unknown key {}", quoted(&entry.key));
@@ -243,7 +246,7 @@ fn collect(kind: &Kind, prefix: &str, all: &mut Vec<String>) {
     match kind {
         Kind::Table(tables) => {
             for key in tables.iter().flat_map(|table| table.iter()) {
-                if matches!(key.note, super::Note::Older(_)) {
+                if matches!(key.note, Note::Older(_)) {
                     continue;
                 }
                 let path = if prefix.is_empty() { key.name.to_owned() } else { format!("{prefix}.{}", key.name) };

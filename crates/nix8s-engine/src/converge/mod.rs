@@ -1,5 +1,9 @@
 //! The loop: look, plan, check, ask for consent, carry out, and again, until nothing is left or nothing can move.
 
+mod patience;
+#[cfg(test)]
+mod tests;
+
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +15,6 @@ use nix8s_core::model::MachineName;
 use nix8s_core::observed::Observed;
 use nix8s_core::permit::Risk;
 use nix8s_core::plan::Cause;
-use nix8s_core::plan::Ends;
 use nix8s_core::plan::Plan;
 use nix8s_core::plan::Step;
 use nix8s_core::plan::Violation;
@@ -34,6 +37,10 @@ use crate::stop::Level;
 use crate::stop::Stop;
 use crate::summary;
 use crate::world::World;
+use patience::Patience;
+use patience::given_up;
+use patience::next_look;
+use patience::patience;
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -141,9 +148,6 @@ pub struct Settings {
 /// What `apply` waits for machines and other things outside that do not come.
 pub const PATIENCE: Duration = Duration::from_secs(900);
 
-/// The shortest pause between two looks, whatever a wait says: a plan that cannot move must not spin.
-const PAUSE_MIN: Duration = Duration::from_secs(1);
-
 /// How old the overview may become while there is something to do. It holds every machine: writing it after each of
 /// many short cycles would take longer than they do. Events tell what came after it.
 const OVERVIEW_EVERY: Duration = Duration::from_secs(60);
@@ -192,6 +196,9 @@ struct Run<'a> {
     exporter: Exporter,
     /// When the overview was last written.
     overview: Option<Timestamp>,
+    /// How often in a row the same steps were planned.
+    repeats: u32,
+    is_held_back: bool,
     /// The last plan.
     plan: Option<Arc<Plan>>,
     report: Report,
@@ -210,6 +217,8 @@ impl<'a> Run<'a> {
             waited: Vec::new(),
             exporter: Exporter::default(),
             overview: None,
+            repeats: 0,
+            is_held_back: false,
             plan: None,
             report,
         }
@@ -235,7 +244,7 @@ impl<'a> Run<'a> {
         let plan = Arc::new(reconcile::plan(&world.cluster, &seen, now, &world.permit));
         self.report.cycles += 1;
         let cycle = self.report.cycles;
-        self.plan = Some(plan.clone());
+        let before = self.plan.replace(plan.clone());
         hear.hear(&Progress::CycleBegan { cycle, plan: plan.clone() });
         let violations = check(&world.cluster, &seen, &plan, &world.permit);
         if !violations.is_empty() {
@@ -248,6 +257,9 @@ impl<'a> Run<'a> {
         }
         if now >= self.deadline {
             return Ok(Some(Ending::TimedOut { waits: plan.waits.clone() }));
+        }
+        if self.is_repeated(before.as_deref(), &plan) {
+            return Ok(self.hold_back(stop).await);
         }
         let covered = match self.consented(&plan, &seen, consent).await {
             Ok(covered) => covered,
@@ -309,6 +321,30 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Whether these steps are the same as last time, and were not held back yet: they were carried out, or failed,
+    /// and nothing came of it.
+    fn is_repeated(&mut self, before: Option<&Plan>, plan: &Plan) -> bool {
+        if before.is_none_or(|before| before.steps != plan.steps) {
+            self.repeats = 0;
+            self.is_held_back = false;
+        } else {
+            self.is_held_back = !self.is_held_back;
+        }
+        self.is_held_back
+    }
+
+    /// Pauses before another look: twice as long every time, up to the interval.
+    async fn hold_back(&mut self, stop: &mut Stop) -> Option<Ending> {
+        let interval = self.world.cluster.reconciler.interval;
+        let pause = Duration::from_secs(1 << self.repeats.min(10)).min(interval);
+        self.repeats += 1;
+        tokio::select! {
+            biased;
+            () = stop.reaches(Level::AfterRunning) => Some(Ending::Interrupted),
+            () = self.world.sleep(pause) => None,
+        }
+    }
+
     /// There is nothing to do now: ends, or pauses until a look can help.
     async fn wait(
         &mut self,
@@ -324,8 +360,8 @@ impl<'a> Run<'a> {
             self.moved = now;
         }
         let settings = &self.world.cluster.reconciler;
-        let patience = patience(&plan.waits, settings.interval, self.patience);
-        match patience {
+        let limit = patience(&plan.waits, settings.interval, self.patience);
+        match limit {
             Patience::NoneLeft => return Some(Ending::Converged),
             Patience::For(limit) if now.duration_since(self.moved) >= signed(limit) => {
                 return Some(given_up(plan.waits.clone()));
@@ -337,7 +373,7 @@ impl<'a> Run<'a> {
         }
         let until = next_look(&plan.waits, now, settings.interval).min(self.deadline);
         hear.hear(&Progress::Waiting { waits: Arc::new(plan.waits.clone()), until });
-        let pause = Duration::try_from(until.duration_since(now)).unwrap_or(PAUSE_MIN);
+        let pause = Duration::try_from(until.duration_since(now)).unwrap_or_default();
         tokio::select! {
             biased;
             () = stop.reaches(Level::AfterRunning) => Some(Ending::Interrupted),
@@ -348,61 +384,4 @@ impl<'a> Run<'a> {
 
 fn signed(duration: Duration) -> jiff::SignedDuration {
     jiff::SignedDuration::try_from(duration).unwrap_or(jiff::SignedDuration::MAX)
-}
-
-fn given_up(waits: Vec<Wait>) -> Ending {
-    let needs_permit = waits.iter().any(|wait| wait.cause.ends() == Ends::Permit);
-    let outside = waits.iter().any(|wait| wait.cause.ends() == Ends::Outside);
-    if needs_permit && !outside { Ending::NeedsPermit { waits } } else { Ending::WaitsOutside { waits } }
-}
-
-/// How long it makes sense to wait while nothing moves.
-#[derive(Debug, PartialEq, Eq)]
-enum Patience {
-    /// Nothing has to happen.
-    NoneLeft,
-    /// So long after something last moved.
-    For(Duration),
-    /// Something is due at a known time.
-    UntilTimeout,
-}
-
-fn patience(waits: &[Wait], interval: Duration, patience: Duration) -> Patience {
-    let mut longest = Patience::NoneLeft;
-    for wait in waits {
-        let limit = match (wait.cause.ends(), wait.until) {
-            (Ends::Info, _) => continue,
-            (Ends::Time, Some(_)) => return Patience::UntilTimeout,
-            // It follows what is ahead of it, and that is what decides; two looks in case nothing else is listed.
-            (Ends::Time, None) => interval * 2,
-            (Ends::Permit, _) => Duration::ZERO,
-            (Ends::Outside, _) if mends_itself(wait.cause) => patience,
-            (Ends::Outside, _) => Duration::ZERO,
-        };
-        longest = match longest {
-            Patience::For(before) => Patience::For(before.max(limit)),
-            Patience::NoneLeft | Patience::UntilTimeout => Patience::For(limit),
-        };
-    }
-    longest
-}
-
-/// Whether such a wait may end without anybody doing anything: machines boot, networks come back. The others need a
-/// person, and `apply` need not stand there until one comes.
-fn mends_itself(cause: Cause) -> bool {
-    matches!(cause, Cause::Silent | Cause::NotThereYet | Cause::Unknown | Cause::NotReady)
-}
-
-/// When to look again: at the interval, or when the earliest wait is over, whichever comes first; only waits with a
-/// time let a look be skipped.
-fn next_look(waits: &[Wait], now: Timestamp, interval: Duration) -> Timestamp {
-    let open = |wait: &&Wait| wait.cause.ends() != Ends::Info;
-    let earliest = waits.iter().filter(open).filter_map(|wait| wait.until).min();
-    let all_timed = waits.iter().filter(open).all(|wait| wait.until.is_some());
-    let at = match earliest {
-        Some(until) if all_timed => until,
-        Some(until) => until.min(now + interval),
-        None => now + interval,
-    };
-    at.max(now + PAUSE_MIN)
 }
