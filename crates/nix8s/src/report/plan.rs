@@ -121,7 +121,7 @@ fn steps(out: &mut String, view: View<'_>, detail: Detail, paint: Paint) {
         for step in &group.steps {
             let id = format!("{:width$}", id(group, step));
             // Many machines have many systems: only one machine's has a name here.
-            let system = words::system(&step.effect).filter(|_| !folded).map(|system| format!(" {system}"));
+            let system = words::system(&step.effect).filter(|_| !folded).map(|system| format!(" [{system}]"));
             let what = format!("{}{}", words::effect(&step.effect), system.unwrap_or_default());
             let _ = writeln!(
                 out,
