@@ -74,14 +74,20 @@ fn cluster(text: &str) -> Arc<Cluster> {
 }
 
 /// Applies once, with leave to erase some machines. `kill_at` is the moment at which the process kills itself.
-fn apply(dir: &Path, seed: u64, kill_at: Option<u64>, erase: &[String]) -> (Option<i32>, Option<i32>, String) {
+fn apply(
+    dir: &Path,
+    seed: u64,
+    kill_at: Option<u64>,
+    erase: &[String],
+) -> (Option<i32>, Option<i32>, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nix8s"));
     command.args(["apply", "--simulate", "--yes", "-q", "--faults", "some", "--seed", &seed.to_string()]);
     command.args(erase.iter().flat_map(|name| ["--erase", name]));
     command.current_dir(dir).env_clear().env("NIX8S_STATE_DIR", dir.join("state")).stdin(Stdio::null());
     command.envs(kill_at.map(|at| ("NIX8S_SIM_KILL_AT", at.to_string())));
     let output = command.output().unwrap();
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let said =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     (output.status.code(), output.status.signal(), said)
 }
 
@@ -140,7 +146,11 @@ fn nothing_twice(seed: u64, events: &[Event], mut leave: Leave) {
                 if lives.remove(machine) {
                     // Leave is good for one life, which ends here.
                     let times = leave.entry(machine.to_string()).or_default();
-                    assert!(*times > 0, "seed {seed}: {machine} is erased though it lived, event {}", event.seq);
+                    assert!(
+                        *times > 0,
+                        "seed {seed}: {machine} is erased though it lived, event {}",
+                        event.seq
+                    );
                     *times -= 1;
                 }
             }
@@ -152,7 +162,9 @@ fn nothing_twice(seed: u64, events: &[Event], mut leave: Leave) {
                 assert_eq!(machine, *first_server.get_or_insert(machine), "seed {seed}: by two machines");
             }
             // After a kill right behind its beginning, what was initialised shows by its first node.
-            What::Done { effect: Effect::Init { .. }, .. } | What::ClusterFound | What::Joined { .. } => exists = true,
+            What::Done { effect: Effect::Init { .. }, .. } | What::ClusterFound | What::Joined { .. } => {
+                exists = true
+            }
             _ => {}
         }
     }

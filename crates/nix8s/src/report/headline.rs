@@ -51,7 +51,9 @@ fn outcome(steps: &[&Step]) -> Vec<String> {
     for step in steps {
         match &step.effect {
             Effect::Init { machine } => words.push(format!("initialises the cluster on {machine}")),
-            Effect::InstallPlatform { platform, version } => words.push(format!("installs {platform} {version}")),
+            Effect::InstallPlatform { platform, version } => {
+                words.push(format!("installs {platform} {version}"))
+            }
             _ => {}
         }
     }
@@ -88,7 +90,9 @@ fn risk(steps: &[&Step], outcome: &[String], paint: Paint) -> String {
     }
     let of = |risk: Risk| worst.values().filter(|r| **r == risk).count();
     let mut words = Vec::new();
-    for (risk, verb) in [(Risk::Erases, "erases"), (Risk::Removes, "removes"), (Risk::Interrupts, "interrupts")] {
+    for (risk, verb) in
+        [(Risk::Erases, "erases"), (Risk::Removes, "removes"), (Risk::Interrupts, "interrupts")]
+    {
         if of(risk) > 0 {
             words.push(format!("{verb} {}", count(of(risk), "machine")));
         }

@@ -112,7 +112,11 @@ impl Live {
             texts.push(format!("  {} {} {since}", paint.cyan(">"), subject(&step.effect, paint)));
         }
         if self.running.len() > RUNNING_MAX {
-            texts.push(format!("  {} and {}", paint.cyan(">"), count(self.running.len() - RUNNING_MAX, "more step")));
+            texts.push(format!(
+                "  {} and {}",
+                paint.cyan(">"),
+                count(self.running.len() - RUNNING_MAX, "more step")
+            ));
         }
         let now = self.now.map(lines::clock).unwrap_or_default();
         let waits = if self.running.is_empty() && !self.waits.is_empty() {

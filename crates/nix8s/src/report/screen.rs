@@ -133,7 +133,9 @@ fn matters(progress: &Progress) -> bool {
 fn time(progress: &Progress) -> Option<Timestamp> {
     match progress {
         Progress::CycleBegan { plan, .. } => Some(plan.at),
-        Progress::StepStarted { at, .. } | Progress::StepDone { at, .. } | Progress::StepFailed { at, .. } => Some(*at),
+        Progress::StepStarted { at, .. }
+        | Progress::StepDone { at, .. }
+        | Progress::StepFailed { at, .. } => Some(*at),
         Progress::StepSkipped { .. }
         | Progress::Waiting { .. }
         | Progress::Warning { .. }
