@@ -56,8 +56,16 @@ pub fn other_control_plane<'c>(cx: &'c Cx<'_>, view: &View<'_>, out: &Out<'_, '_
     if !is_control_plane(view.name) {
         return None;
     }
+    let recovers = |name: &MachineName| {
+        let view = cx.of(name);
+        let restarted = view.and_then(|v| v.past.restarts.as_ref()).is_some_and(|r| cx.now < r.last + SETTLE);
+        restarted && !view.and_then(View::node_seen).is_some_and(|n| n.ready)
+    };
     let busy = |name: &&MachineName| {
-        cx.turns.granted.contains_key(*name) || out.plans(EffectKind::Restart, name) || out.plans(EffectKind::Join, name)
+        cx.turns.granted.contains_key(*name)
+            || recovers(name)
+            || out.plans(EffectKind::Restart, name)
+            || out.plans(EffectKind::Join, name)
     };
     cx.views.keys().copied().filter(|name| *name != view.name && is_control_plane(name)).find(busy)
 }
