@@ -40,8 +40,9 @@ pub fn vote_needed(cx: &Cx<'_>, view: &View<'_>) -> Option<String> {
     let own = members.iter().find(|m| m.name == view.name.as_str())?;
     let others = members.iter().filter(|m| m.healthy && m.id != own.id).count();
     let needed = members.len() / 2 + 1;
-    let alone = members.len() < 3 && cx.api.is_none();
-    let held = holds(Rule::EtcdQuorum) && own.healthy && others < needed && !alone;
+    // With one or two members it is a short outage of the API, which the user has allowed or not.
+    let outage = members.len() < 3 && (cx.permit.interrupt || cx.api.is_none());
+    let held = holds(Rule::EtcdQuorum) && own.healthy && others < needed && !outage;
     held.then(|| {
         let name = view.name;
         format!("{name} is not restarted: its vote in etcd is needed ({others} others of {} are healthy)", members.len())

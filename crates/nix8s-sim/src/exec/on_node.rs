@@ -90,6 +90,7 @@ fn probe(world: &World, name: &MachineName) -> Output {
         hardware: hardware(metal),
         mark: metal.installed.as_ref().and_then(|i| i.mark.clone()),
         copied: if nixos { metal.store.keys().cloned().collect() } else { Default::default() },
+        armed: metal.switch.as_ref().is_some_and(|s| s.state == crate::world::metal::SwitchState::Armed),
         kubelet: kube.active,
         datastore: kube.datastore.is_some(),
         distribution_state: kube.state.is_some() || kube.datastore.is_some(),

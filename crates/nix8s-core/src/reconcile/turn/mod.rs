@@ -115,6 +115,9 @@ fn candidates<'c, 'a>(cx: &'c Cx<'a>, turns: &mut Turns<'a>) -> Vec<Candidate<'c
 /// What a machine has to be interrupted for, if for anything.
 fn kind_of(view: &View<'_>) -> Option<Kind> {
     let answers = matches!(view.reach, Reach::Answered);
+    if view.is_armed() {
+        return None;
+    }
     match view.row {
         Row::Leave if answers || view.past.lost => Some(Kind::Leave),
         Row::LeaveToErase => Some(Kind::Leave),

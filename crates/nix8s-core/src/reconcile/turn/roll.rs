@@ -52,9 +52,6 @@ pub(super) fn not_ready_for_it(cx: &Cx<'_>, c: &Candidate<'_, '_>) -> Option<Ref
     if let Some(refusal) = blocked.find(|(cause, ..)| !c.begun || *cause == Cause::GivenUp) {
         return Some(refusal);
     }
-    if c.begun {
-        return None;
-    }
     let there = c.kind == Kind::Leave
         || !holds(Rule::CopyBeforeDrain)
         || c.view.wanted.is_some_and(|w| c.view.probe.is_some_and(|p| p.copied.contains(&w.path)));
@@ -84,8 +81,8 @@ pub(super) fn system_refusal(c: &Candidate<'_, '_>, halted: Option<&str>) -> Opt
         return Some((Cause::BadSystem, text, None));
     }
     match halted {
-        Some(text) if !c.begun => Some((Cause::Halted, text.to_owned(), None)),
-        _ => None,
+        Some(text) => Some((Cause::Halted, text.to_owned(), None)),
+        None => None,
     }
 }
 
@@ -98,7 +95,8 @@ pub(super) fn unproven(cx: &Cx<'_>, c: &Candidate<'_, '_>) -> Option<Refusal> {
     let waits_for_gates = |v: &&View<'_>| {
         let proven = v.past.good.as_ref() == v.running().map(|s| &s.path);
         let ill = v.is_our_cordon() || v.node_seen().is_some_and(|n| !n.ready);
-        v.class == Class::Same && ill && !proven && v.machine.is_some_and(|m| !m.skip)
+        let waits = v.is_armed() || (v.class == Class::Same && ill && !proven);
+        waits && v.machine.is_some_and(|m| !m.skip)
     };
     let waiting: Vec<&View<'_>> = cx.views.values().filter(waits_for_gates).collect();
     let control_plane = waiting.iter().find(|v| v.role_now() == Some(Role::ControlPlane));
