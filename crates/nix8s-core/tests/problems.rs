@@ -118,7 +118,9 @@ cases! {
 fn every_file_is_a_case() {
     let files: BTreeSet<String> = std::fs::read_dir(folder())
         .expect("the folder is there")
-        .map(|entry| entry.expect("it can be read").file_name().to_string_lossy().trim_end_matches(".txt").to_owned())
+        .map(|entry| {
+            entry.expect("it can be read").file_name().to_string_lossy().trim_end_matches(".txt").to_owned()
+        })
         .collect();
     let cases: BTreeSet<String> = CASES.iter().map(|case| (*case).to_owned()).collect();
     assert_eq!(files, cases);
