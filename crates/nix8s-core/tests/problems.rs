@@ -26,7 +26,8 @@ fn said(document: &str) -> (String, Vec<Diagnostic>) {
         let place = d.place.as_ref().map_or_else(|| "-".to_owned(), |p| format!("{}:{}", p.line, p.column));
         let severity = if d.severity == Severity::Error { "error" } else { "warning" };
         let help = d.help.as_ref().map_or(String::new(), |help| format!("\n  help: {help}"));
-        format!("{place} {severity} {} {}\n  {}{help}\n", d.code, d.path, d.message)
+        let path = if d.path.is_empty() { "the document" } else { &d.path };
+        format!("{place} {severity} {} {path}\n  {}{help}\n", d.code, d.message)
     };
     (loaded.diagnostics.iter().map(line).collect(), loaded.diagnostics)
 }
