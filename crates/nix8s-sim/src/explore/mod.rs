@@ -3,6 +3,7 @@
 
 mod change;
 mod life;
+pub mod scale;
 
 use std::time::Duration;
 
