@@ -47,7 +47,8 @@ pub fn converge_blank(machines: u32) -> std::io::Result<Took> {
         let cluster = Arc::new(fleet::cluster(&shape));
         let began = Instant::now();
         let world = make::world(&cluster, 1, BEGINNING);
-        let sim = Simulation::new(world, Options { seed: 1, faults: Level::None, pace: None, not_before: None });
+        let sim =
+            Simulation::new(world, Options { seed: 1, faults: Level::None, pace: None, not_before: None });
         let ports = sim.ports(Arc::new(Memory::new()));
         let permit = Permit { interrupt: true, ..Permit::default() };
         let world = nix8s_engine::world::World::new(cluster, ports, "simulated".to_owned(), permit)?;
