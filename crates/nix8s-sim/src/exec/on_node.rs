@@ -29,10 +29,15 @@ use crate::world::metal::Content;
 use crate::world::metal::KubeState;
 use crate::world::metal::Metal;
 use crate::world::metal::Running;
+use crate::world::metal::SwitchState;
 use crate::world::system::Poison;
 
 impl SimExec {
-    pub(super) async fn on_machine(&self, address: Option<&str>, command: &Command) -> Result<Output, ExecError> {
+    pub(super) async fn on_machine(
+        &self,
+        address: Option<&str>,
+        command: &Command,
+    ) -> Result<Output, ExecError> {
         let to = match self.shared.with(|w| reach(w, address)) {
             Ok(to) => to,
             Err(error) => {
@@ -45,7 +50,9 @@ impl SimExec {
         let stdin = command.stdin.clone().unwrap_or_default();
         match words(command).as_slice() {
             ["nix8s", "on-node", "probe"] => self.effect(&to, (0, 2), |w, m| probe(w, m)).await,
-            ["nix8s", "on-node", "write", path] => self.effect(&to, (0, 2), |w, m| write(w, m, path, stdin)).await,
+            ["nix8s", "on-node", "write", path] => {
+                self.effect(&to, (0, 2), |w, m| write(w, m, path, stdin)).await
+            }
             ["nix8s", "on-node", "read", path] => self.effect(&to, (0, 2), |w, m| read(w, m, path)).await,
             ["nix8s", "on-node", "adopt"] => self.effect(&to, (0, 2), |w, m| adopt(w, m, &stdin)).await,
             ["nix8s", "on-node", "confirm"] => self.effect(&to, (0, 2), |w, m| confirm(w, m, &stdin)).await,
@@ -70,7 +77,11 @@ fn hardware(metal: &Metal) -> Hardware {
             Content::Ours(_) => DiskContent::Ours,
         },
     };
-    Hardware { uuid: metal.uuid.clone(), macs: metal.macs.clone(), disks: metal.disks.iter().map(disk).collect() }
+    Hardware {
+        uuid: metal.uuid.clone(),
+        macs: metal.macs.clone(),
+        disks: metal.disks.iter().map(disk).collect(),
+    }
 }
 
 fn probe(world: &World, name: &MachineName) -> Output {
@@ -188,7 +199,7 @@ fn confirm(world: &World, name: &MachineName, expected: &str) -> Output {
     said("")
 }
 
-fn gates(world: &World, name: &MachineName, asked: &str) -> Output {
+fn gates(world: &mut World, name: &MachineName, asked: &str) -> Output {
     let Ok(asked) = serde_json::from_str::<serde_json::Value>(asked) else {
         return complained(64, "error: not a list of gates");
     };
@@ -198,6 +209,13 @@ fn gates(world: &World, name: &MachineName, asked: &str) -> Output {
     if world.poison_of(&running) == Some(Poison::FailsUnit) {
         let unit = asked["units"][0].as_str().unwrap_or("systemd");
         return said(serde_json::json!({ unit: "failed" }).to_string());
+    }
+    if asked["confirm"] == true
+        && let Some(switch) = world.metal_mut(name).and_then(|m| m.switch.as_mut())
+        && switch.state == SwitchState::Armed
+        && switch.to == running
+    {
+        switch.state = SwitchState::Confirmed;
     }
     said("{}")
 }
