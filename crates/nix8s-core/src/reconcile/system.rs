@@ -23,6 +23,11 @@ pub(super) fn is_current(view: &View<'_>) -> bool {
 
 /// Plans updates within a version.
 pub(super) fn plan(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
+    let runs = |view: &View<'_>| matches!(view.row, Row::Join | Row::Update | Row::Same | Row::NotReady);
+    if cx.seen.wanted.known().is_none() && cx.views.values().any(runs) {
+        let text = "what the machines should run is not known: evaluating their systems failed";
+        out.wait(None, Cause::Unknown, text.to_owned());
+    }
     for view in cx.views.values() {
         let Some(machine) = view.machine else { continue };
         if view.is_armed() {
