@@ -19,9 +19,16 @@ Examples:
   nix8s apply --simulate --faults many    do it, with everything going wrong
   nix8s status --simulate                 how it went
 
-Exit codes: 0 done; 1 failed or did not converge; 2 there is something to do (plan --detailed-exitcode);
-3 the configuration is wrong; 4 refused (lock, permit, policy, safety rule); 5 a needed program is missing or
-too old; 6 a machine was rolled back; 64 wrong usage; 130 interrupted.";
+Exit codes:
+    0  done
+    1  failed, or did not converge
+    2  there is something to do (plan --detailed-exitcode)
+    3  the configuration is wrong
+    4  refused: lock, permit, policy, safety rule
+    5  a needed program is missing or too old
+    6  a machine was rolled back
+   64  wrong usage
+  130  interrupted";
 
 /// From bare metal to a Ready Kubernetes cluster on NixOS, from one declaration.
 #[derive(Debug, Parser)]
@@ -39,21 +46,21 @@ pub struct Cli {
 #[command(next_help_heading = "Everywhere")]
 pub struct Global {
     /// The configuration: a file, a folder, or `-` for stdin; else nix8s.yaml, .yml or .json here or in a parent folder
-    #[arg(long, global = true, value_name = "PATH", env = "NIX8S_CONFIG")]
+    #[arg(long, global = true, value_name = "PATH", env = "NIX8S_CONFIG", hide_env_values = true)]
     pub config: Option<PathBuf>,
     /// Where state is kept, one folder per cluster [default: $XDG_STATE_HOME/nix8s]
-    #[arg(long, global = true, value_name = "DIR", env = "NIX8S_STATE_DIR")]
+    #[arg(long, global = true, value_name = "DIR", env = "NIX8S_STATE_DIR", hide_env_values = true)]
     pub state_dir: Option<PathBuf>,
     /// Work on simulated machines, kept in the cluster's own `<cluster>.sim` state folder
     #[arg(long, global = true)]
     pub simulate: bool,
-    /// Where everything random in the simulated world comes from [default: 1, then what the world was made with]
+    /// Where everything random in the simulated world comes from [default: 1]; a world that exists keeps its own
     #[arg(long, global = true, value_name = "N")]
     pub seed: Option<u64>,
     /// How much goes wrong in the simulated world
     #[arg(long, global = true, value_name = "HOW", value_enum)]
     pub faults: Option<Faults>,
-    /// Let simulated time pass for people: X simulated seconds in each real one; without it, time jumps
+    /// Let simulated time pass for people, X minutes in each second; without it, time jumps
     #[arg(long, global = true, value_name = "X", value_parser = pace)]
     pub pace: Option<f64>,
     /// Text for people, or JSON for programs

@@ -71,7 +71,8 @@ fn text(what: &What, paint: Paint) -> String {
 
 /// An effect with its machine.
 pub fn subject(effect: &Effect, paint: Paint) -> String {
-    let words = clean(&words::effect(effect));
+    let system = words::system(effect).map(|system| format!(" [{system}]")).unwrap_or_default();
+    let words = format!("{}{system}", clean(&words::effect(effect)));
     match effect.machine() {
         Some(machine) => format!("{}: {words}", paint.bold(machine)),
         None => words,

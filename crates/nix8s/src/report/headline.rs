@@ -28,8 +28,9 @@ pub fn of(view: View<'_>, paint: Paint) -> String {
         0 => String::new(),
         more => format!(" and about {} to follow", thousands(more)),
     };
-    let outcome = sentence_list(&outcome(&all));
-    let risk = risk(&all, paint);
+    let outcome = outcome(&all);
+    let risk = risk(&all, &outcome, paint);
+    let outcome = sentence_list(&outcome);
     let steps = count(view.plan.steps.len(), "step");
     format!("{name}: {steps} now{follow}: {outcome}.{risk} {waiting}").trim_end().to_owned()
 }
@@ -76,7 +77,8 @@ fn small(machines: &BTreeMap<EffectKind, BTreeSet<Option<&MachineName>>>) -> Vec
         .collect()
 }
 
-fn risk(steps: &[&Step], paint: Paint) -> String {
+/// The risk as a sentence, without what the outcome says already.
+fn risk(steps: &[&Step], outcome: &[String], paint: Paint) -> String {
     let mut worst: BTreeMap<&MachineName, Risk> = BTreeMap::new();
     for step in steps {
         if let Some(machine) = step.effect.machine() {
@@ -94,6 +96,10 @@ fn risk(steps: &[&Step], paint: Paint) -> String {
     if words.is_empty() {
         return " Nothing that runs is touched.".to_owned();
     }
+    words.retain(|word| !outcome.contains(word));
+    if words.is_empty() {
+        return String::new();
+    }
     let text = sentence_list(&words);
     let text = format!("{}{}.", text[..1].to_uppercase(), &text[1..]);
     format!(" {}", if of(Risk::Erases) > 0 { paint.red(text) } else { paint.yellow(text) })
@@ -104,10 +110,9 @@ fn waiting(view: View<'_>) -> String {
         Ends::Outside | Ends::Permit => true,
         Ends::Info | Ends::Time => false,
     });
-    match (serious.count(), view.plan.waits.len()) {
-        (0, 0) => String::new(),
-        (0, all) => format!("{} to know.", count(all, "thing")),
-        (1, _) => "1 thing waits for you.".to_owned(),
-        (some, _) => format!("{} wait for you.", count(some, "thing")),
+    match serious.count() {
+        0 => String::new(),
+        1 => "1 thing waits for you.".to_owned(),
+        some => format!("{} wait for you.", count(some, "thing")),
     }
 }

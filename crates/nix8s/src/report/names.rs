@@ -58,10 +58,20 @@ pub fn list(names: &[&MachineName], detail: Detail) -> String {
     let mut names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
     names.sort_by(|a, b| natural(a, b));
     match detail {
-        Detail::Quiet | Detail::Normal if names.len() > NAMES_MAX => {
-            format!("{}, {}, … {}", names[0], names[1], names[names.len() - 1])
-        }
-        Detail::Quiet | Detail::Normal | Detail::Verbose => names.join(", "),
+        Detail::Quiet | Detail::Normal => folded(&names),
+        Detail::Verbose => names.join(", "),
+    }
+}
+
+/// `w3, w1, … w2`, as they come.
+pub fn list_in_order(names: &[&MachineName]) -> String {
+    folded(&names.iter().map(|name| name.as_str()).collect::<Vec<_>>())
+}
+
+fn folded(names: &[&str]) -> String {
+    match names {
+        [first, second, .., last] if names.len() > NAMES_MAX => format!("{first}, {second}, … {last}"),
+        few => few.join(", "),
     }
 }
 

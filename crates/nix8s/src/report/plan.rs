@@ -1,6 +1,7 @@
 //! A plan as text: one headline a cluster, what runs now, what follows, what waits. Long groups are folded.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use nix8s_core::model::Cluster;
@@ -119,7 +120,9 @@ fn steps(out: &mut String, view: View<'_>, detail: Detail, paint: Paint) {
         let indent = if folded { "      " } else { "    " };
         for step in &group.steps {
             let id = format!("{:width$}", id(group, step));
-            let what = words::effect(&step.effect);
+            // Many machines have many systems: only one machine's has a name here.
+            let system = words::system(&step.effect).filter(|_| !folded).map(|system| format!(" [{system}]"));
+            let what = format!("{}{}", words::effect(&step.effect), system.unwrap_or_default());
             let _ = writeln!(
                 out,
                 "{indent}{} {}  {} {}",
@@ -237,7 +240,7 @@ fn cycle(runs: &[Run<'_>]) -> (usize, usize) {
 fn round(part: &[Run<'_>], length: usize, cluster: &Cluster) -> String {
     let verbs: Vec<String> = part[..length].iter().map(|run| words::verb(run.kind)).collect();
     let machines = distinct(part.iter().flat_map(|run| &run.steps).copied());
-    let listed = names::list(&machines, Detail::Normal);
+    let listed = names::list_in_order(&machines);
     format!("{} in turn: {listed}: {}", names::counted(&machines, cluster), verbs.join(", "))
 }
 
@@ -250,11 +253,10 @@ fn alone(run: &Run<'_>, cluster: &Cluster) -> String {
     }
 }
 
+/// Machines in the order in which something happens to them.
 fn distinct<'a>(steps: impl Iterator<Item = &'a Step>) -> Vec<&'a MachineName> {
-    let mut machines: Vec<&MachineName> = steps.filter_map(|step| step.effect.machine()).collect();
-    machines.sort();
-    machines.dedup();
-    machines
+    let mut seen = BTreeSet::new();
+    steps.filter_map(|step| step.effect.machine()).filter(|machine| seen.insert(*machine)).collect()
 }
 
 #[cfg(test)]
@@ -347,7 +349,7 @@ mod tests {
             + uncordon:cp1  uncordon (it is well again)
 
           after that (forecast)
-            ~ 12 workers in turn: w1, w2, … w12: cordon, drain, restart, uncordon
+            ~ 12 workers in turn: w1, w10, … w9: cordon, drain, restart, uncordon
 
         + touches nothing that runs   ~ interrupts   - removes   ! erases
         ");

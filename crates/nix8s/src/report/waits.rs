@@ -29,16 +29,17 @@ pub fn lines(waits: &[Wait], detail: Detail, paint: Paint) -> Vec<String> {
         Detail::Verbose => waits.iter().map(group).collect(),
         Detail::Quiet | Detail::Normal => grouped(waits.iter()),
     };
+    let width = groups.iter().map(|group| cause_name(group.cause).len()).max().unwrap_or(0);
     let mut lines = Vec::new();
     let mut told = (None, 0);
     for (at, group) in groups.iter().enumerate() {
         let before = if told.0 == Some(group.cause) { told.1 } else { 0 };
         told = (Some(group.cause), before + 1);
         if before < SENTENCES_MAX || detail == Detail::Verbose {
-            lines.push(format!("{}  {}", name(group.cause, paint), sentence(group)));
+            lines.push(format!("{}  {}", name(group.cause, width, paint), sentence(group)));
         } else if groups.get(at + 1).is_none_or(|next| next.cause != group.cause) {
             let rest = count(before + 1 - SENTENCES_MAX, "more wait");
-            lines.push(format!("{}  and {rest} (-v shows all)", name(group.cause, paint)));
+            lines.push(format!("{}  and {rest} (-v shows all)", name(group.cause, width, paint)));
         }
     }
     lines
@@ -59,8 +60,8 @@ pub fn in_short<'a>(waits: impl Iterator<Item = &'a Wait>) -> String {
 }
 
 /// The cause as it is written in documents, the more urgent the brighter.
-fn name(cause: Cause, paint: Paint) -> String {
-    let name = cause_name(cause);
+fn name(cause: Cause, width: usize, paint: Paint) -> String {
+    let name = format!("{:width$}", cause_name(cause));
     match cause.ends() {
         Ends::Info | Ends::Time => paint.dim(name),
         Ends::Outside | Ends::Permit => paint.yellow(name),
@@ -137,7 +138,10 @@ mod tests {
             wait("w3", Cause::Earlier, "w3 joins when a control plane is Ready"),
         ];
         let shown = lines(&waits, Detail::Normal, Paint::PLAIN).join("\n");
-        insta::assert_snapshot!(shown, @"");
+        insta::assert_snapshot!(shown, @r"
+        silent   no answer: try `nix8s node delete --lost w2`
+        earlier  w1, w3: joins when a control plane is Ready
+        ");
         assert_eq!(lines(&waits, Detail::Verbose, Paint::PLAIN).len(), 3);
     }
 

@@ -42,26 +42,23 @@ pub fn effect(effect: &Effect) -> String {
     match effect {
         Effect::GenerateSecrets { missing } => format!("make {}", secrets(missing.iter())),
         Effect::ElectFirstServer { .. } => "choose it to initialise the cluster".to_owned(),
-        Effect::Install { provisioner, system, version, scope, .. } => format!(
-            "install NixOS with Kubernetes {version} by {} ({}){}",
+        Effect::Install { provisioner, version, scope, .. } => format!(
+            "install NixOS with Kubernetes {version} by {}{}",
             provisioner.as_str(),
-            system.short(),
             scope_words(*scope)
         ),
         Effect::Adopt { .. } => "adopt the NixOS that runs there".to_owned(),
         Effect::WriteMembership { .. } => "write hosts, backends and the join address".to_owned(),
         Effect::Init { .. } => "initialise the cluster".to_owned(),
         Effect::Join { role, via, .. } => format!("join as {role} via {via}"),
-        Effect::Build { system, version, .. } => {
-            format!("build the system for Kubernetes {version} ({})", system.short())
-        }
-        Effect::Copy { system, .. } => format!("copy the system ({})", system.short()),
+        Effect::Build { version, .. } => format!("build the system for Kubernetes {version}"),
+        Effect::Copy { .. } => "copy the system".to_owned(),
         Effect::Cordon { .. } => "cordon".to_owned(),
         Effect::Drain { timeout, .. } => format!("drain, within {}", show_duration(*timeout)),
         Effect::UpgradeComponents { version, .. } => format!("upgrade control plane components to {version}"),
-        Effect::Switch { system, .. } => format!("switch to the system ({})", system.short()),
+        Effect::Switch { .. } => "switch to the system".to_owned(),
         Effect::CheckGates { .. } => "check that everything holds".to_owned(),
-        Effect::Rollback { to, .. } => format!("go back to the system before ({})", to.short()),
+        Effect::Rollback { .. } => "go back to the system before".to_owned(),
         Effect::Uncordon { .. } => "uncordon".to_owned(),
         Effect::Restart { .. } => "restart Kubernetes".to_owned(),
         Effect::LeaveEtcd { via, .. } => format!("leave etcd via {via}"),
@@ -72,6 +69,36 @@ pub fn effect(effect: &Effect) -> String {
         Effect::SetMetadata { patch, .. } => metadata(patch),
         Effect::FetchKubeconfig { via } => format!("fetch an admin kubeconfig from {via}"),
         Effect::InstallPlatform { platform, version } => format!("install {platform} {version}"),
+    }
+}
+
+/// The system that an effect is about, by the few characters that people tell systems apart by.
+pub fn system(effect: &Effect) -> Option<&str> {
+    match effect {
+        Effect::Install { system, .. }
+        | Effect::Build { system, .. }
+        | Effect::Copy { system, .. }
+        | Effect::Switch { system, .. }
+        | Effect::Rollback { to: system, .. } => Some(system.short()),
+        Effect::CheckGates { .. }
+        | Effect::GenerateSecrets { .. }
+        | Effect::ElectFirstServer { .. }
+        | Effect::Adopt { .. }
+        | Effect::WriteMembership { .. }
+        | Effect::Init { .. }
+        | Effect::Join { .. }
+        | Effect::Cordon { .. }
+        | Effect::Drain { .. }
+        | Effect::UpgradeComponents { .. }
+        | Effect::Uncordon { .. }
+        | Effect::Restart { .. }
+        | Effect::LeaveEtcd { .. }
+        | Effect::Clean { .. }
+        | Effect::DeleteNode { .. }
+        | Effect::Forget { .. }
+        | Effect::SetMetadata { .. }
+        | Effect::FetchKubeconfig { .. }
+        | Effect::InstallPlatform { .. } => None,
     }
 }
 

@@ -21,7 +21,8 @@ fn block(out: &mut String, value: &Value, depth: usize) {
     let indent = "  ".repeat(depth);
     match value {
         Value::Object(map) => {
-            for (key, value) in map {
+            // `null` removes what stands further up; at the end of resolving nothing does.
+            for (key, value) in map.iter().filter(|(_, value)| !value.is_null()) {
                 let _ = write!(out, "{indent}{}:", text(key));
                 below(out, value, depth);
             }
@@ -77,7 +78,7 @@ mod tests {
     #[test]
     fn values_are_nested_and_texts_quoted_where_needed() {
         let value = json!({
-            "ip": "10.0.0.1", "on": true, "no": "no", "list": [1, {"a": "x y"}, []], "empty": {}, "path": "/dev/sda"
+            "ip": "10.0.0.1", "on": true, "no": "no", "list": [1, {"a": "x y"}, []], "empty": {}, "unset": null, "path": "/dev/sda"
         });
         insta::assert_snapshot!(render(&value), @r#"
         empty: {}

@@ -1,7 +1,9 @@
 //! A configuration and a state directory in a temporary folder, and the binary run in it.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 use std::process::Output;
 use std::process::Stdio;
@@ -59,6 +61,18 @@ impl Project {
         command
     }
 
+    /// Every file of a cluster's state, with its bytes.
+    pub fn state(&self, cluster: &str) -> BTreeMap<PathBuf, Vec<u8>> {
+        let (mut files, mut left) = (BTreeMap::new(), vec![self.path().join("state").join(cluster)]);
+        while let Some(folder) = left.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() { left.push(path) } else { drop(files.insert(path.clone(), std::fs::read(path).unwrap())) }
+            }
+        }
+        files
+    }
+
     /// Runs it to its end.
     pub fn run(&self, args: &[&str]) -> Ran {
         Ran::from(self.command(args).output().unwrap())
@@ -109,8 +123,27 @@ impl Ran {
         out
     }
 
+    /// All of it, without what depends on how fast the computer is, where the test runs, or the made-up systems.
+    pub fn steady(&self) -> String {
+        let words = |line: &str| line.split(' ').map(steady_word).collect::<Vec<_>>().join(" ");
+        self.all().lines().map(words).collect::<Vec<_>>().join("\n")
+    }
+
     /// The document on stdout.
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.all()))
+    }
+}
+
+fn steady_word(word: &str) -> String {
+    let bare = word.trim_end_matches([',', '.', ')', ':']);
+    let rest = &word[bare.len()..];
+    let is_real_time = rest.is_empty() && bare.ends_with("ms") && bare[..bare.len() - 2].bytes().all(|b| b.is_ascii_digit());
+    if let Some((_, path)) = bare.split_once("/state/") {
+        format!("[state]/{path}{rest}")
+    } else if is_real_time {
+        format!("[ms]{rest}")
+    } else {
+        word.to_owned()
     }
 }

@@ -11,6 +11,7 @@ nodes:
 clusters:
   prod:
     version: '1.34'
+    provisioner: manual
     members:
       cp1: { node: metal, role: control-plane, ip: 10.0.0.300 }
       w1: { node: metl, role: worker, ip: 10.0.0.21 }
@@ -31,7 +32,7 @@ fn every_mistake_is_shown_at_once_with_its_place_and_what_would_be_right() {
     let document = json.json();
     assert_eq!(document["valid"], false);
     let lines: Vec<_> = document["problems"].as_array().unwrap().iter().map(|p| p["place"]["line"].as_u64()).collect();
-    for line in [3, 8, 9] {
+    for line in [3, 9, 10] {
         assert!(lines.contains(&Some(line)), "{document:#}");
     }
 }
@@ -66,7 +67,7 @@ fn stdin_is_a_configuration_too() {
     let ran = Project::new("").run_reading(&["validate", "--config", "-"], SMALL.as_bytes());
     assert_eq!(ran.code, 0, "{}", ran.all());
     let ran = Project::new("").run_reading(&["validate", "--config", "-"], MISTAKES.as_bytes());
-    assert!(ran.stdout.contains("<stdin>:8:"), "{}", ran.all());
+    assert!(ran.stdout.contains("<stdin>:9:"), "{}", ran.all());
 }
 
 #[test]

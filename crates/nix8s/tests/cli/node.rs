@@ -1,0 +1,119 @@
+//! `status`, `events` and `node`.
+
+use crate::project::Project;
+use crate::project::SMALL;
+
+fn applied() -> Project {
+    let project = Project::new(SMALL);
+    let ran = project.run(&["apply", "--simulate", "--yes"]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    project
+}
+
+#[test]
+fn nothing_is_known_before_the_first_apply() {
+    let project = Project::new(SMALL);
+    for args in [&["status"][..], &["events"], &["node", "list"]] {
+        let ran = project.run(&[args, &["--simulate"]].concat());
+        assert_eq!((ran.code, ran.stdout.as_str()), (0, ""), "{}", ran.all());
+        assert!(ran.stderr.contains("`nix8s apply --simulate` begins"), "{}", ran.all());
+    }
+    let status = project.run(&["status", "--simulate", "-o", "json"]).json();
+    assert_eq!(status["clusters"].as_array().map(Vec::len), Some(0));
+    assert_eq!(project.run(&["status", "prod", "--simulate"]).code, 64);
+}
+
+#[test]
+fn status_and_node_show_where_machines_are_in_their_lives() {
+    let project = applied();
+    insta::assert_snapshot!(project.run(&["status", "--simulate"]).steady());
+    insta::assert_snapshot!(project.run(&["node", "list", "--simulate"]).steady());
+    insta::assert_snapshot!(project.run(&["node", "show", "w1", "--simulate"]).steady());
+    let shown = project.run(&["node", "show", "prod-w1", "--simulate", "-o", "json"]).json();
+    assert_eq!(shown["is"]["stage"], "ready");
+    assert_eq!(shown["configured"]["ip"], "10.0.0.21");
+}
+
+#[test]
+fn real_and_simulated_clusters_are_told_apart() {
+    let project = applied();
+    let real = project.run(&["status"]);
+    assert_eq!((real.code, real.stdout.as_str()), (0, ""), "{}", real.all());
+    assert!(real.stderr.contains("--simulate"), "{}", real.all());
+}
+
+#[test]
+fn events_can_be_narrowed() {
+    let project = applied();
+    let all = project.run(&["events", "--simulate"]);
+    assert!(all.stdout.lines().next().unwrap().contains("run      apply"), "{}", all.all());
+    assert!(all.stdout.lines().last().unwrap().contains("ended    converged"), "{}", all.all());
+    let of_w1 = project.run(&["events", "--simulate", "--node", "w1"]);
+    assert!(of_w1.stdout.lines().count() > 3);
+    assert!(of_w1.stdout.lines().all(|line| line.contains("prod-w1")), "{}", of_w1.all());
+    assert_eq!(project.run(&["events", "--simulate", "--last", "2"]).stdout.lines().count(), 2);
+    let json = project.run(&["events", "prod", "--simulate", "-o", "json"]);
+    for (number, line) in json.stdout.lines().enumerate() {
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!((event["cluster"].as_str(), event["seq"].as_u64()), (Some("prod"), Some(number as u64 + 1)));
+    }
+    assert_eq!(project.run(&["events", "--simulate", "--node", "w9"]).code, 64);
+}
+
+#[test]
+fn a_deleted_machine_leaves_stays_away_and_comes_back() {
+    let project = applied();
+    project.write("nix8s.yaml", format!("{SMALL}policy: {{ remove: true }}\n").as_bytes());
+    let ran = project.run(&["node", "delete", "w2", "--simulate"]);
+    insta::assert_snapshot!(ran.all());
+    assert!(project.run(&["node", "show", "w2", "--simulate"]).stdout.contains("node undelete"));
+    assert!(project.run(&["plan", "--simulate"]).stdout.contains("delete-node:prod-w2"));
+    assert_eq!(project.run(&["apply", "--simulate", "--yes"]).code, 0);
+    let stage = |project: &Project| {
+        let shown = project.run(&["node", "show", "w2", "--simulate", "-o", "json"]).json();
+        shown["is"]["stage"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(stage(&project), "gone");
+    assert!(!project.run(&["plan", "--simulate"]).stdout.contains("join"), "it stays away");
+    assert_eq!(project.run(&["node", "undelete", "w2", "--simulate"]).code, 0);
+    let ran = project.run(&["apply", "--simulate", "--yes"]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    assert_eq!(stage(&project), "ready");
+}
+
+#[test]
+fn a_removal_that_was_taken_back_never_happens() {
+    let project = applied();
+    project.run(&["node", "delete", "w2", "--simulate"]);
+    project.run(&["node", "undelete", "w2", "--simulate"]);
+    assert_eq!(project.run(&["plan", "--simulate"]).stdout, "prod: nothing to do.\n");
+}
+
+#[test]
+fn a_machine_that_answers_is_not_removed_as_lost() {
+    let project = applied();
+    project.write("nix8s.yaml", format!("{SMALL}policy: {{ remove: true }}\n").as_bytes());
+    let ran = project.run(&["node", "delete", "w2", "--lost", "--simulate"]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    let plan = project.run(&["plan", "--simulate"]);
+    assert!(plan.stdout.contains("was said to be lost") && !plan.stdout.contains("delete-node"), "{}", plan.all());
+}
+
+#[test]
+fn retry_is_recorded_for_the_next_apply() {
+    let project = applied();
+    let ran = project.run(&["node", "retry", "w1", "--simulate"]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    let events = project.run(&["events", "--simulate", "--last", "1"]);
+    assert!(events.stdout.contains("prod-w1: try again what was given up"), "{}", events.all());
+}
+
+#[test]
+fn machines_that_nobody_knows_are_met_with_the_nearest() {
+    let project = applied();
+    for verb in ["show", "delete", "undelete", "retry"] {
+        let ran = project.run(&["node", verb, "prod-w9", "--simulate"]);
+        assert_eq!(ran.code, 64, "{}", ran.all());
+        assert!(ran.stderr.contains("Did you mean prod-w"), "{}", ran.all());
+    }
+}
