@@ -104,11 +104,9 @@ pub fn rollback(machine: &Machine, to: &StorePath) -> Command {
     Command::on(machine, argv, Duration::from_secs(900))
 }
 
-/// Asks the gates that the machine itself can answer: units and local addresses. When they hold, a switch that is
-/// still armed is confirmed: whoever asks came in over a new connection. So a switch whose confirmation died with
-/// nix8s does not undo itself after it was found to be good.
+/// Asks the gates that the machine itself can answer: units and local addresses.
 pub fn gates(machine: &Machine, gates: &Gates) -> Command {
-    let asked = serde_json::json!({ "units": gates.units, "http": gates.http, "confirm": true });
+    let asked = serde_json::json!({ "units": gates.units, "http": gates.http });
     let timeout = gates.timeout + gates.soak + Duration::from_secs(30);
     Command::on(machine, ["nix8s", "on-node", "gates"], timeout).reading(asked.to_string())
 }

@@ -29,7 +29,6 @@ use crate::world::metal::Content;
 use crate::world::metal::KubeState;
 use crate::world::metal::Metal;
 use crate::world::metal::Running;
-use crate::world::metal::SwitchState;
 use crate::world::system::Poison;
 
 impl SimExec {
@@ -199,7 +198,7 @@ fn confirm(world: &World, name: &MachineName, expected: &str) -> Output {
     said("")
 }
 
-fn gates(world: &mut World, name: &MachineName, asked: &str) -> Output {
+fn gates(world: &World, name: &MachineName, asked: &str) -> Output {
     let Ok(asked) = serde_json::from_str::<serde_json::Value>(asked) else {
         return complained(64, "error: not a list of gates");
     };
@@ -209,13 +208,6 @@ fn gates(world: &mut World, name: &MachineName, asked: &str) -> Output {
     if world.poison_of(&running) == Some(Poison::FailsUnit) {
         let unit = asked["units"][0].as_str().unwrap_or("systemd");
         return said(serde_json::json!({ unit: "failed" }).to_string());
-    }
-    if asked["confirm"] == true
-        && let Some(switch) = world.metal_mut(name).and_then(|m| m.switch.as_mut())
-        && switch.state == SwitchState::Armed
-        && switch.to == running
-    {
-        switch.state = SwitchState::Confirmed;
     }
     said("{}")
 }
