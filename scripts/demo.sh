@@ -52,7 +52,10 @@ chapter "A new Kubernetes version, and a kernel parameter for every machine."
 edit 's/version: v1\.34\.1+k3s1/version: v1.35.0+k3s1/
 s/^  machine:$/  machine:\n    boot:\n      kernelParams: [panic=30]/'
 run plan --simulate
-run apply --simulate --yes --faults some
+
+chapter "Six machines are more than policy lets one run touch. We mean it, so we say so."
+run plan --simulate --max-affected 6
+run apply --simulate --yes --max-affected 6 --faults some
 
 chapter "A worker leaves: it is no longer in the file."
 edit '/^      worker2:/d'

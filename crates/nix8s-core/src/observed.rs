@@ -98,6 +98,9 @@ pub struct Probe {
     pub running: Option<System>,
     /// Systems whose whole closure is on the machine, the running one included.
     pub copied: BTreeSet<StorePath>,
+    /// Whether a switch is armed and not confirmed: unless its confirmation still comes, the machine goes back by itself.
+    #[serde(default)]
+    pub armed: bool,
     /// Whether a kubelet (k3s or kubelet unit) is active.
     pub kubelet: bool,
     /// Whether there is an etcd data directory.

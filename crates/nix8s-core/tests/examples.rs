@@ -20,7 +20,8 @@ fn example(name: &str) -> Loaded {
 
 fn show(diagnostics: &[Diagnostic]) -> String {
     let line = |d: &Diagnostic| {
-        let place = d.place.as_ref().map_or(String::new(), |p| format!("{}:{}:{} ", p.file, p.line, p.column));
+        let place =
+            d.place.as_ref().map_or(String::new(), |p| format!("{}:{}:{} ", p.file, p.line, p.column));
         let severity = if d.severity == Severity::Error { "error" } else { "warning" };
         let help = d.help.as_ref().map_or(String::new(), |help| format!("\n    help: {help}"));
         format!("{severity} {} {place}{}: {}{help}\n", d.code, d.path, d.message)
@@ -66,7 +67,9 @@ fn every_key_that_is_known_is_in_the_example_of_every_key() {
     let inline = "clusters.*.members.*.node.";
     let missing: Vec<&String> = known
         .iter()
-        .filter(|path| !used.contains(*path) && !path.starts_with(inline) && !ELSEWHERE.contains(&path.as_str()))
+        .filter(|path| {
+            !used.contains(*path) && !path.starts_with(inline) && !ELSEWHERE.contains(&path.as_str())
+        })
         .collect();
     assert!(missing.is_empty(), "not in every-key.yaml: {missing:#?}");
     assert!(known.len() > 300, "{} keys are known", known.len());

@@ -84,7 +84,10 @@ fn an_alias_inside_its_own_anchor_is_refused() {
 #[test]
 fn nul_bytes_and_other_encodings_are_refused_with_their_place() {
     assert_eq!(said(b"nodes: {}\n  \0".to_vec()), ["x.yaml:2:3 N8S-0002 contains a NUL byte"]);
-    assert_eq!(said("ä: \u{e4}\nb: ".bytes().chain([0xff]).collect::<Vec<u8>>()), ["x.yaml:2:4 N8S-0001 is not UTF-8"]);
+    assert_eq!(
+        said("ä: \u{e4}\nb: ".bytes().chain([0xff]).collect::<Vec<u8>>()),
+        ["x.yaml:2:4 N8S-0001 is not UTF-8"]
+    );
     assert!(said(b"\xff\xfen\0o\0".to_vec())[0].contains("N8S-0002"));
 }
 
@@ -130,7 +133,11 @@ fn a_key_in_two_sources_is_refused_and_both_places_are_named() {
     let sources = [
         source("nodes/a.yaml", At::Node("a".to_owned()), "role: worker\n"),
         source("clusters/c.yaml", At::Cluster("c".to_owned()), "version: '1.34'\nmembers: {}\n"),
-        source("nix8s.d/more.yaml", At::Document, "nodes:\n  a: { role: none }\n  b: { role: none }\nclusters: { c: { members: { x: { node: b, ip: 10.0.0.1, provisioner: manual } } } }\n"),
+        source(
+            "nix8s.d/more.yaml",
+            At::Document,
+            "nodes:\n  a: { role: none }\n  b: { role: none }\nclusters: { c: { members: { x: { node: b, ip: 10.0.0.1, provisioner: manual } } } }\n",
+        ),
         source("policy.yaml", At::Key("policy".to_owned()), "erase: true\n"),
         source("nix8s.d/policy.yaml", At::Document, "policy: { erase: false, remove: true }\n"),
     ];
@@ -144,13 +151,22 @@ fn a_key_in_two_sources_is_refused_and_both_places_are_named() {
 fn a_folder_of_sources_is_one_document() {
     let sources = [
         source("nodes/a.yaml", At::Node("a".to_owned()), "role: control-plane\n"),
-        source("clusters/c.yaml", At::Cluster("c".to_owned()), "version: '1.34'\nmembers: { cp: { node: a, ip: 10.0.0.1 } }\n"),
-        source("nix8s.d/more.yaml", At::Document, "clusters: { c: { members: { w: { node: a, role: worker, ip: 10.0.0.2 } } } }\n"),
+        source(
+            "clusters/c.yaml",
+            At::Cluster("c".to_owned()),
+            "version: '1.34'\nmembers: { cp: { node: a, ip: 10.0.0.1 } }\n",
+        ),
+        source(
+            "nix8s.d/more.yaml",
+            At::Document,
+            "clusters: { c: { members: { w: { node: a, role: worker, ip: 10.0.0.2 } } } }\n",
+        ),
         source("provisioning.yaml", At::Key("provisioning".to_owned()), "manual: {}\n"),
     ];
     let loaded = load(&sources);
     assert_eq!(loaded.diagnostics, []);
     let fleet = loaded.fleet.expect("nothing was reported");
-    let names: Vec<&str> = fleet.clusters.values().flat_map(|c| c.machines.keys()).map(|name| name.as_str()).collect();
+    let names: Vec<&str> =
+        fleet.clusters.values().flat_map(|c| c.machines.keys()).map(|name| name.as_str()).collect();
     assert_eq!(names, ["c-cp", "c-w"]);
 }

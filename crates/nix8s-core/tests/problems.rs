@@ -26,7 +26,8 @@ fn said(document: &str) -> (String, Vec<Diagnostic>) {
         let place = d.place.as_ref().map_or_else(|| "-".to_owned(), |p| format!("{}:{}", p.line, p.column));
         let severity = if d.severity == Severity::Error { "error" } else { "warning" };
         let help = d.help.as_ref().map_or(String::new(), |help| format!("\n  help: {help}"));
-        format!("{place} {severity} {} {}\n  {}{help}\n", d.code, d.path, d.message)
+        let path = if d.path.is_empty() { "the document" } else { &d.path };
+        format!("{place} {severity} {} {path}\n  {}{help}\n", d.code, d.message)
     };
     (loaded.diagnostics.iter().map(line).collect(), loaded.diagnostics)
 }
@@ -118,7 +119,9 @@ cases! {
 fn every_file_is_a_case() {
     let files: BTreeSet<String> = std::fs::read_dir(folder())
         .expect("the folder is there")
-        .map(|entry| entry.expect("it can be read").file_name().to_string_lossy().trim_end_matches(".txt").to_owned())
+        .map(|entry| {
+            entry.expect("it can be read").file_name().to_string_lossy().trim_end_matches(".txt").to_owned()
+        })
         .collect();
     let cases: BTreeSet<String> = CASES.iter().map(|case| (*case).to_owned()).collect();
     assert_eq!(files, cases);

@@ -41,7 +41,8 @@ fn the_corpus_resolves_as_it_says() {
     let mut failures = Vec::new();
     let all = cases();
     for path in &all {
-        let case: Value = serde_json::from_slice(&std::fs::read(path).expect("it can be read")).expect("it is JSON");
+        let case: Value =
+            serde_json::from_slice(&std::fs::read(path).expect("it can be read")).expect("it is JSON");
         let keys: Vec<&String> = case.as_object().expect("a case is a map").keys().collect();
         let says = case.get("resolved").is_some() != case.get("errors").is_some();
         assert!(says && keys.len() == 3 && case["description"].is_string(), "{}: {keys:?}", path.display());

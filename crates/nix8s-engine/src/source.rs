@@ -34,7 +34,9 @@ pub enum SourceError {
         dir: PathBuf,
     },
     /// A flake: read by a later version.
-    #[error("{dir} is a flake: configurations in Nix come with a later version of nix8s; name a YAML or JSON file with --config")]
+    #[error(
+        "{dir} is a flake: configurations in Nix come with a later version of nix8s; name a YAML or JSON file with --config"
+    )]
     Flake {
         /// The folder.
         dir: PathBuf,
@@ -109,11 +111,15 @@ fn found(from: &Path) -> Result<Vec<Source>, SourceError> {
         let shown = |name: &str| if dir == from { PathBuf::from(name) } else { dir.join(name) };
         let here: Vec<&str> = NAMES.iter().copied().filter(|name| dir.join(name).is_file()).collect();
         match here.as_slice() {
-            [] if dir.join("nix8s.d").is_dir() || dir.join("clusters").is_dir() && dir.join("nodes").is_dir() => {
+            [] if dir.join("nix8s.d").is_dir()
+                || dir.join("clusters").is_dir() && dir.join("nodes").is_dir() =>
+            {
                 return folder(dir, if dir == from { Path::new("") } else { dir });
             }
             [] => {}
-            [name] => return beside(dir, file(&dir.join(name), &shown(name), At::Document)?, &shown("nix8s.d")),
+            [name] => {
+                return beside(dir, file(&dir.join(name), &shown(name), At::Document)?, &shown("nix8s.d"));
+            }
             several => return Err(several_in(dir, several)),
         }
         if dir.join("flake.nix").is_file() {
@@ -164,7 +170,12 @@ fn folder(dir: &Path, shown: &Path) -> Result<Vec<Source>, SourceError> {
 }
 
 /// Every YAML and JSON file of a folder, by name; hidden files and other kinds are left alone.
-fn read_folder(dir: &Path, shown: &Path, sources: &mut Vec<Source>, at: fn(String) -> At) -> Result<(), SourceError> {
+fn read_folder(
+    dir: &Path,
+    shown: &Path,
+    sources: &mut Vec<Source>,
+    at: fn(String) -> At,
+) -> Result<(), SourceError> {
     if !dir.is_dir() {
         return Ok(());
     }
@@ -175,16 +186,23 @@ fn read_folder(dir: &Path, shown: &Path, sources: &mut Vec<Source>, at: fn(Strin
     }
     paths.sort();
     for path in paths {
-        let is_ours = path.extension().and_then(OsStr::to_str).is_some_and(|e| matches!(e, "yaml" | "yml" | "json"));
+        let is_ours =
+            path.extension().and_then(OsStr::to_str).is_some_and(|e| matches!(e, "yaml" | "yml" | "json"));
         let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
         if !is_ours || hidden || !path.is_file() {
             continue;
         }
-        let stem = path.file_stem().and_then(OsStr::to_str).ok_or_else(|| SourceError::Name { path: path.clone() })?;
+        let stem = path
+            .file_stem()
+            .and_then(OsStr::to_str)
+            .ok_or_else(|| SourceError::Name { path: path.clone() })?;
         let name = shown.join(path.file_name().unwrap_or_default());
         sources.push(file(&path, &name, at(stem.to_owned()))?);
         if sources.iter().map(|source| source.bytes.len()).sum::<usize>() > TOTAL_MAX {
-            return Err(SourceError::TooLarge { name: shown.display().to_string(), limit_mib: TOTAL_MAX >> 20 });
+            return Err(SourceError::TooLarge {
+                name: shown.display().to_string(),
+                limit_mib: TOTAL_MAX >> 20,
+            });
         }
     }
     Ok(())
@@ -207,4 +225,106 @@ fn read_limited(from: &mut dyn Read, name: &str) -> Result<Vec<u8>, SourceError>
         return Err(SourceError::TooLarge { name: name.to_owned(), limit_mib: SOURCE_MAX >> 20 });
     }
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(dir: &Path, name: &str, text: &str) {
+        let path = dir.join(name);
+        fs::create_dir_all(path.parent().expect("it is below the folder")).expect("the folder can be made");
+        fs::write(path, text).expect("the file can be written");
+    }
+
+    fn read_in(dir: &Path, config: Option<&str>) -> Result<Vec<(String, At)>, String> {
+        let search = Search { config: config.map(Path::new), from: dir };
+        let sources = read(&search, &mut &b"from: stdin"[..]).map_err(|error| error.to_string())?;
+        Ok(sources.into_iter().map(|source| (source.name, source.at)).collect())
+    }
+
+    fn document(name: &str) -> (String, At) {
+        (name.to_owned(), At::Document)
+    }
+
+    #[test]
+    fn the_nearest_file_above_is_found_with_its_fragments() {
+        let dir = tempfile::tempdir().expect("a folder");
+        put(dir.path(), "nix8s.yaml", "nodes: {}");
+        put(dir.path(), "nix8s.d/b.yaml", "");
+        put(dir.path(), "nix8s.d/.hidden.yaml", "");
+        put(dir.path(), "nix8s.d/notes.txt", "");
+        put(dir.path(), "a/b/c.txt", "");
+        assert_eq!(read_in(dir.path(), None), Ok(vec![document("nix8s.yaml"), document("nix8s.d/b.yaml")]));
+        let names = read_in(&dir.path().join("a/b"), None).expect("it is found above");
+        assert_eq!(names[0], document(&dir.path().join("nix8s.yaml").display().to_string()));
+    }
+
+    #[test]
+    fn a_named_file_and_standard_input_are_read_alone() {
+        let dir = tempfile::tempdir().expect("a folder");
+        put(dir.path(), "other.json", "{}");
+        assert_eq!(read_in(dir.path(), Some("other.json")), Ok(vec![document("other.json")]));
+        assert_eq!(read_in(dir.path(), Some("-")), Ok(vec![document("<stdin>")]));
+    }
+
+    #[test]
+    fn a_folder_has_a_source_per_file() {
+        let dir = tempfile::tempdir().expect("a folder");
+        for name in [
+            "nodes/w.yaml",
+            "nodes/cp.yml",
+            "clusters/prod.json",
+            "policy.yaml",
+            "users.yaml",
+            "nix8s.d/x.yaml",
+        ] {
+            put(dir.path(), &format!("conf/{name}"), "");
+        }
+        let sources = read_in(dir.path(), Some("conf")).expect("the folder can be read");
+        assert_eq!(
+            sources,
+            [
+                ("conf/nodes/cp.yml".to_owned(), At::Node("cp".to_owned())),
+                ("conf/nodes/w.yaml".to_owned(), At::Node("w".to_owned())),
+                ("conf/clusters/prod.json".to_owned(), At::Cluster("prod".to_owned())),
+                ("conf/policy.yaml".to_owned(), At::Key("policy".to_owned())),
+                ("conf/users.yaml".to_owned(), At::Key("users".to_owned())),
+                document("conf/nix8s.d/x.yaml"),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_missing_is_said_with_what_was_looked_for() {
+        let dir = tempfile::tempdir().expect("a folder");
+        put(dir.path(), "empty/readme.md", "");
+        put(dir.path(), "flake/flake.nix", "{}");
+        put(dir.path(), "two/nix8s.yaml", "");
+        put(dir.path(), "two/nix8s.json", "");
+        let here = dir.path().display();
+        let fails = |config: &str| read_in(dir.path(), Some(config)).expect_err("there is nothing to read");
+        assert_eq!(fails("none.yaml"), "could not read none.yaml");
+        assert_eq!(
+            fails("empty"),
+            format!(
+                "no configuration in {here}/empty: looked for nix8s.yaml, nix8s.yml, nix8s.json, and for nodes/, \
+                 clusters/, nix8s.d/ and provisioning.yaml, reconciler.yaml, policy.yaml, bootstrap.yaml, users.yaml"
+            )
+        );
+        assert!(fails("flake").contains("configurations in Nix come with a later version"));
+        assert_eq!(
+            fails("two"),
+            format!(
+                "{here}/two holds several configurations: nix8s.yaml, nix8s.json; keep one or name it with --config"
+            )
+        );
+    }
+
+    #[test]
+    fn endless_input_is_cut_off() {
+        let search = Search { config: Some(Path::new("-")), from: Path::new("/") };
+        let error = read(&search, &mut io::repeat(b'a')).expect_err("it never ends");
+        assert_eq!(error.to_string(), "<stdin> is larger than the limit of 64 MiB");
+    }
 }

@@ -130,6 +130,7 @@ pub fn probe(machine: &str) -> Probe {
         mark: Some(mark),
         running: None,
         copied: BTreeSet::new(),
+        armed: false,
         kubelet: true,
         datastore: false,
         distribution_state: false,

@@ -109,7 +109,8 @@ pub fn replace(world: &mut World, name: &MachineName) {
 /// Somebody starts a Node that is none of nix8s' business.
 pub fn foreign_node(world: &mut World, name: &MachineName, like: &MachineName) {
     if let Some(node) = world.nodes.get(like) {
-        let node = Node { uid: format!("foreign-{}", node.uid), control_plane: false, ready: true, ..node.clone() };
+        let node =
+            Node { uid: format!("foreign-{}", node.uid), control_plane: false, ready: true, ..node.clone() };
         world.add_node(name, node);
     }
 }

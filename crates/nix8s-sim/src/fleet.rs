@@ -89,10 +89,15 @@ pub fn machine(role: Role, at: u32) -> Machine {
 
 /// A cluster of a shape, everything else by default.
 pub fn cluster(shape: &Shape) -> Cluster {
-    let roles = [(Role::ControlPlane, shape.control_planes), (Role::Worker, shape.workers), (Role::None, shape.others)];
+    let roles = [
+        (Role::ControlPlane, shape.control_planes),
+        (Role::Worker, shape.workers),
+        (Role::None, shape.others),
+    ];
     let all = roles.into_iter().flat_map(|(role, count)| (1..=count).map(move |at| machine(role, at)));
     let machines: BTreeMap<MachineName, Arc<Machine>> = all.map(|m| (m.name.clone(), Arc::new(m))).collect();
-    let first_server = machines.values().find(|m| m.role == Role::ControlPlane).expect("a shape has one").name.clone();
+    let first_server =
+        machines.values().find(|m| m.role == Role::ControlPlane).expect("a shape has one").name.clone();
     let vip = (shape.control_planes > 1).then_some(IpAddr::V4(Ipv4Addr::new(10, 255, 0, 1)));
     Cluster {
         name: "sim".parse().expect("a label"),
@@ -171,12 +176,14 @@ pub fn generate(random: &mut Random) -> Cluster {
     upgrade.max_unavailable = *random.pick(&[1, 1, 1, 2, 3]).expect("not empty");
     upgrade.control_planes_first = random.chance(100);
     upgrade.failure_budget = *random.pick(&[0, 0, 0, 1]).expect("not empty");
-    upgrade.reboot = *random.pick(&[Reboot::Auto, Reboot::Auto, Reboot::Never, Reboot::Always]).expect("not empty");
+    upgrade.reboot =
+        *random.pick(&[Reboot::Auto, Reboot::Auto, Reboot::Never, Reboot::Always]).expect("not empty");
     if random.chance(50) {
         upgrade.strategy = Strategy::Parallel;
     }
     if random.chance(300) {
-        let platform = nix8s_core::model::Platform { name: "cozystack".to_owned(), version: "1.6.2".to_owned() };
+        let platform =
+            nix8s_core::model::Platform { name: "cozystack".to_owned(), version: "1.6.2".to_owned() };
         cluster.platform = Some(platform);
     }
     let names: Vec<MachineName> = cluster.machines.keys().cloned().collect();

@@ -47,7 +47,9 @@ impl SimKube {
         let fault = self.shared.fault(&format!("api: {what} {about}"));
         match fault {
             Some(CallFault::Fails) => {
-                return Err(KubeError::Refused { message: "etcdserver: request timed out (simulated)".to_owned() });
+                return Err(KubeError::Refused {
+                    message: "etcdserver: request timed out (simulated)".to_owned(),
+                });
             }
             Some(CallFault::LostBefore) => {
                 self.shared.pass(10 * SECOND).await;
@@ -152,7 +154,9 @@ impl Kube for SimKube {
             match w.nodes.get(node) {
                 None => return Ok(()),
                 Some(found) if found.uid != uid => {
-                    return Err(KubeError::Refused { message: format!("the uid of node {node} is another one") });
+                    return Err(KubeError::Refused {
+                        message: format!("the uid of node {node} is another one"),
+                    });
                 }
                 Some(_) => {}
             }

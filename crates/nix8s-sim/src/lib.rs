@@ -90,7 +90,10 @@ pub fn open(dir: &Path, fleet: &Arc<Cluster>, options: Options) -> io::Result<Si
     let faults = Faults::new(options.faults, random::mix(world.seed ^ world.fresh()));
     let journal = Journal::create(dir, &world)?;
     world.take_changed();
-    let death = std::env::var("NIX8S_SIM_KILL_AT").ok().and_then(|n| n.parse().ok()).map_or(Death::Never, Death::Kill);
+    let death = std::env::var("NIX8S_SIM_KILL_AT")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .map_or(Death::Never, Death::Kill);
     let clock = SimClock::new(world.now, options.pace);
     Ok(Simulation { shared: Arc::new(Shared::new(clock, world, faults, Some(journal), death)) })
 }

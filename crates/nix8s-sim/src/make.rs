@@ -26,7 +26,14 @@ const TERABYTE: u64 = 1_000_204_886_016;
 pub fn metal(seed: u64, machine: &Machine) -> Metal {
     let mut random = Random::new(seed, machine.name.as_str());
     let bits = random.bits();
-    let uuid = format!("{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}", bits >> 32, bits & 0xffff, bits & 0xfff, bits >> 52, hash(machine.name.as_str()) >> 16);
+    let uuid = format!(
+        "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",
+        bits >> 32,
+        bits & 0xffff,
+        bits & 0xfff,
+        bits >> 52,
+        hash(machine.name.as_str()) >> 16
+    );
     let own = hash(machine.name.as_str()).to_be_bytes();
     let mac = machine.mac.unwrap_or_else(|| MacAddr::new([0x52, 0x54, own[0], own[1], own[2], own[3]]));
     let disks = &machine.disks;

@@ -48,7 +48,13 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
-    pub(crate) fn new(clock: SimClock, world: World, faults: Faults, journal: Option<Journal>, death: Death) -> Self {
+    pub(crate) fn new(
+        clock: SimClock,
+        world: World,
+        faults: Faults,
+        journal: Option<Journal>,
+        death: Death,
+    ) -> Self {
         Self {
             clock: Arc::new(clock),
             world: Mutex::new(world),

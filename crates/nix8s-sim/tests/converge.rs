@@ -1,8 +1,8 @@
 //! Generated clusters converge from any state, under faults and kills, and no rule is broken as seen from outside.
 
+use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
-use std::sync::Mutex;
 
 use nix8s_sim::explore;
 use nix8s_sim::explore::Settings;

@@ -44,7 +44,19 @@ const ALLOWED: &[Allowed] = &[
     Allowed {
         package: "nix8s",
         ours: &["nix8s-core", "nix8s-engine", "nix8s-sim"],
-        others: &["clap", "jiff", "serde", "serde_json", "thiserror", "tokio"],
+        others: &[
+            "async-trait",
+            "clap",
+            "indicatif",
+            "jiff",
+            "serde",
+            "serde_json",
+            "signal-hook",
+            "strsim",
+            "thiserror",
+            "tokio",
+            "unicode-width",
+        ],
     },
     Allowed { package: "xtask", ours: &[], others: &["nix", "serde_json"] },
 ];

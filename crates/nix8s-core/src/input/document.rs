@@ -5,9 +5,9 @@ use serde_json::Value as Json;
 use serde_json::json;
 
 use super::json;
-use super::resolve::Templates;
 use super::report::Path;
 use super::report::Report;
+use super::resolve::Templates;
 use super::schema::Key;
 use super::schema::Kind;
 use super::schema::Note;
@@ -59,12 +59,21 @@ fn overlay(into: &mut Json, from: Json) {
                 match into.get_mut(&key) {
                     Some(there) => overlay(there, value),
                     None if value.is_null() => {}
-                    None => drop(into.insert(key, value)),
+                    None => drop(into.insert(key, without_nulls(value))),
                 }
             }
         }
         (_, Json::Null) => {}
         (into, from) => *into = from,
+    }
+}
+
+fn without_nulls(value: Json) -> Json {
+    match value {
+        Json::Object(entries) => Json::Object(
+            entries.into_iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k, without_nulls(v))).collect(),
+        ),
+        other => other,
     }
 }
 
@@ -166,7 +175,9 @@ fn redact(shown: &mut Json, kind: &Kind) {
                 }
             }
         }
-        (Kind::Named(_, below), Json::Object(entries)) => entries.values_mut().for_each(|value| redact(value, below)),
+        (Kind::Named(_, below), Json::Object(entries)) => {
+            entries.values_mut().for_each(|value| redact(value, below));
+        }
         (Kind::List(below), Json::Array(items)) => items.iter_mut().for_each(|item| redact(item, below)),
         (Kind::Either(kinds), shown) => kinds.iter().for_each(|kind| redact(shown, kind)),
         _ => {}

@@ -9,6 +9,7 @@ pub mod settings;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::check::identity::Macs;
 use super::get;
 use super::report::Path;
 use super::report::Report;
@@ -19,7 +20,6 @@ use crate::model::Concurrency;
 use crate::model::Fleet;
 use crate::model::Policy;
 use crate::model::ReconcilerSettings;
-use super::check::identity::Macs;
 use settings::Settings;
 
 /// What all clusters share while they are built.
@@ -43,7 +43,14 @@ pub struct Cx<'d> {
 pub fn build(document: &Tree, templates: &Templates, report: &mut Report) -> Fleet {
     let settings = templates.iter().map(|(name, tree)| (name, Arc::new(Settings::read(tree)))).collect();
     let macs = super::check::identity::count(document, templates);
-    let cx = Cx { document, templates, settings, macs, reconciler: reconciler(document), policy: policy(document) };
+    let cx = Cx {
+        document,
+        templates,
+        settings,
+        macs,
+        reconciler: reconciler(document),
+        policy: policy(document),
+    };
     let mut clusters = BTreeMap::new();
     let mut names = BTreeMap::new();
     let empty = Tree::empty(document.span);
@@ -65,7 +72,8 @@ pub fn build(document: &Tree, templates: &Templates, report: &mut Report) -> Fle
 
 fn reconciler(document: &Tree) -> ReconcilerSettings {
     let default = ReconcilerSettings::default();
-    let lane = |name: &str, default| get::number(document, &["reconciler", "concurrency", name]).unwrap_or(default);
+    let lane =
+        |name: &str, default| get::number(document, &["reconciler", "concurrency", name]).unwrap_or(default);
     ReconcilerSettings {
         interval: get::duration(document, &["reconciler", "interval"]).unwrap_or(default.interval),
         timeout: get::duration(document, &["reconciler", "timeout"]).unwrap_or(default.timeout),

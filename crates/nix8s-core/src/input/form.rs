@@ -126,8 +126,11 @@ fn label(text: &str) -> Result<(), Option<String>> {
     if text.parse::<MachineName>().is_ok() {
         return Ok(());
     }
-    let mended: String =
-        text.chars().map(|c| c.to_ascii_lowercase()).map(|c| if c == '_' || c == '.' { '-' } else { c }).collect();
+    let mended: String = text
+        .chars()
+        .map(|c| c.to_ascii_lowercase())
+        .map(|c| if c == '_' || c == '.' { '-' } else { c })
+        .collect();
     let good = mended != text && mended.parse::<MachineName>().is_ok();
     Err(good.then(|| format!("for example {mended}")))
 }
@@ -174,7 +177,12 @@ fn device(text: &str) -> Result<(), Option<String>> {
 }
 
 fn file(text: &str) -> Result<(), Option<String>> {
-    only(!text.is_empty() && text.len() <= 4095 && !text.starts_with('-') && !text.chars().any(char::is_control))
+    only(
+        !text.is_empty()
+            && text.len() <= 4095
+            && !text.starts_with('-')
+            && !text.chars().any(char::is_control),
+    )
 }
 
 fn url(text: &str) -> Result<(), Option<String>> {
@@ -226,10 +234,39 @@ mod tests {
     #[test]
     fn hostile_texts_have_none_of_the_strict_forms() {
         let strict = [
-            &LABEL, &DOMAIN, &IP, &CIDR, &MAC, &DURATION, &SIZE, &DEVICE, &URL, &HOST, &JUMP, &USER, &INTERFACE,
-            &LABEL_KEY, &LABEL_VALUE, &TAINT, &VERSION, &NAME, &PLAIN, &RELEASE, &ABSOLUTE, &REPO,
+            &LABEL,
+            &DOMAIN,
+            &IP,
+            &CIDR,
+            &MAC,
+            &DURATION,
+            &SIZE,
+            &DEVICE,
+            &URL,
+            &HOST,
+            &JUMP,
+            &USER,
+            &INTERFACE,
+            &LABEL_KEY,
+            &LABEL_VALUE,
+            &TAINT,
+            &VERSION,
+            &NAME,
+            &PLAIN,
+            &RELEASE,
+            &ABSOLUTE,
+            &REPO,
         ];
-        for text in ["$(id)", "../x", "\"; rm -rf /", "a\nb", "/dev/sda\n", "/dev/../etc/passwd", "-oProxyCommand=id", "a\0b"] {
+        for text in [
+            "$(id)",
+            "../x",
+            "\"; rm -rf /",
+            "a\nb",
+            "/dev/sda\n",
+            "/dev/../etc/passwd",
+            "-oProxyCommand=id",
+            "a\0b",
+        ] {
             for form in strict {
                 assert!(!good(form, text), "{text:?} as {}", form.what);
             }
@@ -238,7 +275,11 @@ mod tests {
 
     #[test]
     fn devices_are_absolute_paths_below_dev() {
-        for text in ["/dev/sda", "/dev/disk/by-id/nvme-Samsung_SSD_980_S649NX0T", "/dev/disk/by-path/pci-0000:00:1f.2-ata-1"] {
+        for text in [
+            "/dev/sda",
+            "/dev/disk/by-id/nvme-Samsung_SSD_980_S649NX0T",
+            "/dev/disk/by-path/pci-0000:00:1f.2-ata-1",
+        ] {
             assert!(good(&DEVICE, text), "{text}");
         }
         for text in ["sda", "/etc/passwd", "/dev/", "/dev//sda", "/dev/./sda", "/dev/sda b"] {
@@ -254,6 +295,9 @@ mod tests {
 
     #[test]
     fn a_network_with_host_bits_names_the_network() {
-        assert_eq!((CIDR.check)("10.42.7.1/16"), Err(Some("the network of 10.42.7.1/16 is 10.42.0.0/16".to_owned())));
+        assert_eq!(
+            (CIDR.check)("10.42.7.1/16"),
+            Err(Some("the network of 10.42.7.1/16 is 10.42.0.0/16".to_owned()))
+        );
     }
 }

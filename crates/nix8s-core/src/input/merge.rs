@@ -32,7 +32,8 @@ pub fn merge(parts: Vec<(At, Tree)>, report: &mut Report) -> Tree {
             Value::Null => {}
             Value::Map(_) => lay(&mut document, tree, &Path::Root, &Together::Document, report),
             _ => {
-                let message = format!("is {}, but should be a map with nodes, clusters, provisioning", tree.kind());
+                let message =
+                    format!("is {}, but should be a map with nodes, clusters, provisioning", tree.kind());
                 report.error(Problem { code: code::KIND, span, path: &Path::Root, message, help: None });
             }
         }

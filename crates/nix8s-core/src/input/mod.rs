@@ -110,7 +110,8 @@ pub fn resolved_members(sources: &[Source]) -> (serde_json::Value, Vec<Diagnosti
         let mut members = serde_json::Map::new();
         for member in cluster.tree.get("members").map(Tree::entries).unwrap_or_default() {
             let settings = templates.member(&member.tree, &Path::Root, &mut report);
-            let mut settings = settings.map_or_else(|| serde_json::json!({}), |settings| json::value(&settings));
+            let mut settings =
+                settings.map_or_else(|| serde_json::json!({}), |settings| json::value(&settings));
             if let Some(role) = member.tree.get("role") {
                 settings["role"] = json::value(role);
             }

@@ -44,10 +44,8 @@ const CLUSTER: &[(&[&str], &[&str])] = &[
 ];
 
 /// Spellings of templates and members.
-const MACHINE: &[(&[&str], &[&str])] = &[
-    (&["install", "disk"], &["install", "disks", "main"]),
-    (&["linstor"], &["extensions", "linstor"]),
-];
+const MACHINE: &[(&[&str], &[&str])] =
+    &[(&["install", "disk"], &["install", "disks", "main"]), (&["linstor"], &["extensions", "linstor"])];
 
 /// Rewrites the whole document.
 pub fn rewrite(document: &mut Tree, report: &mut Report) {
@@ -76,7 +74,11 @@ fn rewrite_cluster(cluster: &mut Tree, path: &Path<'_>, report: &mut Report) {
     for (from, to) in CLUSTER {
         shift(cluster, from, to, path, report);
     }
-    let mode = |word: &str, span| Entry { key: "mode".into(), key_span: span, tree: Tree { value: text(word), span } };
+    let mode = |word: &str, span| Entry {
+        key: "mode".into(),
+        key_span: span,
+        tree: Tree { value: text(word), span },
+    };
     let removed = child(cluster, "ha").and_then(|ha| ha.take("haproxy"));
     if let Some(entry) = removed.filter(|_| haproxy) {
         put(cluster, &["ha", "haproxy"], &["ha", "mode"], mode("haproxy", entry.key_span), path, report);
@@ -114,7 +116,11 @@ fn machine(tree: &mut Tree, path: &Path<'_>, report: &mut Report) {
     }
     let nvidia = child(tree, "extensions").and_then(|extensions| extensions.take("nvidia"));
     if let Some(mut entry) = nvidia {
-        let vendor = Entry { key: "vendor".into(), key_span: entry.key_span, tree: Tree { value: text("nvidia"), span: entry.key_span } };
+        let vendor = Entry {
+            key: "vendor".into(),
+            key_span: entry.key_span,
+            tree: Tree { value: text("nvidia"), span: entry.key_span },
+        };
         if let Some(keys) = entry.tree.entries_mut()
             && !keys.iter().any(|key| &*key.key == "vendor")
         {
@@ -134,7 +140,14 @@ fn rewrite_provisioning(provisioning: &mut Tree, path: &Path<'_>, report: &mut R
     let remote = child(provisioning, "nixos-anywhere").and_then(|kind| kind.take("buildOnRemote"));
     if let Some(mut entry) = remote {
         entry.tree.value = text(if entry.tree.truth() == Some(true) { "remote" } else { "local" });
-        put(provisioning, &["nixos-anywhere", "buildOnRemote"], &["nixos-anywhere", "build"], entry, path, report);
+        put(
+            provisioning,
+            &["nixos-anywhere", "buildOnRemote"],
+            &["nixos-anywhere", "build"],
+            entry,
+            path,
+            report,
+        );
     }
 }
 
@@ -148,7 +161,9 @@ fn shift(tree: &mut Tree, from: &[&str], to: &[&str], path: &Path<'_>, report: &
     let parent = parents.iter().try_fold(&mut *tree, |tree, key| child(tree, key));
     let Some(parent) = parent else { return };
     if to.is_empty() {
-        if child(parent, last).is_some_and(|left| left.entries_mut().is_some_and(|entries| entries.is_empty())) {
+        if child(parent, last)
+            .is_some_and(|left| left.entries_mut().is_some_and(|entries| entries.is_empty()))
+        {
             parent.take(last);
         }
     } else if let Some(entry) = parent.take(last) {
@@ -184,7 +199,10 @@ fn put(tree: &mut Tree, from: &[&str], to: &[&str], mut entry: Entry, path: &Pat
 
 fn twice(entry: &Entry, [from, to]: [&[&str]; 2], now: Span, path: &Path<'_>, report: &mut Report) {
     let to = to.join(".");
-    let message = format!("is an older spelling of {to}, which is given as well at {}; that one holds", report.show(now));
+    let message = format!(
+        "is an older spelling of {to}, which is given as well at {}; that one holds",
+        report.show(now)
+    );
     let help = Some("remove this one".to_owned());
     let path = format!("{path}.{}", from.join("."));
     let path = &Path::Printed(&path);

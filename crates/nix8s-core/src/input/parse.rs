@@ -37,7 +37,8 @@ const INTERNED_MAX: usize = 4096;
 /// Reads one source; `None` when it cannot be read at all, which the report then says.
 pub fn parse(file: u16, bytes: &[u8], report: &mut Report) -> Option<Tree> {
     let text = text_of(file, bytes, report)?;
-    let mut options = granit_parser::options! { flow_nesting_limit: DEPTH_MAX, block_nesting_limit: DEPTH_MAX };
+    let mut options =
+        granit_parser::options! { flow_nesting_limit: DEPTH_MAX, block_nesting_limit: DEPTH_MAX };
     options.set_emit_comments(false);
     let mut builder = Builder::new(report);
     for next in Parser::new_from_str_with_options(text, options) {
@@ -45,8 +46,13 @@ pub fn parse(file: u16, bytes: &[u8], report: &mut Report) -> Option<Tree> {
             Ok((event, at)) => builder.take(event, span(file, &at.start)),
             Err(error) => {
                 let at = span(file, error.marker());
-                let message = error.info().to_owned();
-                return builder.refuse(syntax_code(&message), at, format!("cannot be read: {message}"), syntax_help(text, at));
+                let message = error.info();
+                return builder.refuse(
+                    syntax_code(&message),
+                    at,
+                    format!("cannot be read: {message}"),
+                    syntax_help(text, at),
+                );
             }
         };
         going_on?;
@@ -80,7 +86,12 @@ fn text_of<'b>(file: u16, bytes: &'b [u8], report: &mut Report) -> Option<&'b st
     };
     if bytes.len() > SOURCE_MAX {
         let message = format!("is {} MiB large; the limit is {} MiB", bytes.len() >> 20, SOURCE_MAX >> 20);
-        return refuse(code::TOO_LARGE, Span { file, line: 1, column: 1 }, message, "split it into a folder of sources");
+        return refuse(
+            code::TOO_LARGE,
+            Span { file, line: 1, column: 1 },
+            message,
+            "split it into a folder of sources",
+        );
     }
     let place = |offset: usize| {
         let before = &bytes[..offset];
@@ -91,7 +102,12 @@ fn text_of<'b>(file: u16, bytes: &'b [u8], report: &mut Report) -> Option<&'b st
         Span { file, line: number(line), column: number(column) }
     };
     if let Some(offset) = bytes.iter().position(|b| *b == 0) {
-        return refuse(code::NUL, place(offset), "contains a NUL byte".to_owned(), "is this a YAML or JSON file?");
+        return refuse(
+            code::NUL,
+            place(offset),
+            "contains a NUL byte".to_owned(),
+            "is this a YAML or JSON file?",
+        );
     }
     match std::str::from_utf8(bytes) {
         Ok(text) => Some(text.strip_prefix('\u{feff}').unwrap_or(text)),
@@ -178,7 +194,12 @@ impl<'r> Builder<'r> {
                     return Some(());
                 }
                 let help = "keep one document per file; fragments go into the folder nix8s.d";
-                self.refuse(code::SEVERAL_DOCUMENTS, at, "a second document begins here".to_owned(), Some(help.to_owned()))
+                self.refuse(
+                    code::SEVERAL_DOCUMENTS,
+                    at,
+                    "a second document begins here".to_owned(),
+                    Some(help.to_owned()),
+                )
             }
             Event::Scalar(text, style, anchor, tag) => self.scalar(&text, style, anchor, tag.as_deref(), at),
             Event::Alias(anchor) => self.alias(anchor, at),
@@ -198,14 +219,20 @@ impl<'r> Builder<'r> {
             return self.odd_key(at);
         }
         if self.frames.len() >= DEPTH_MAX {
-            return self.refuse(code::TOO_DEEP, at, format!("is nested deeper than {DEPTH_MAX} levels"), None);
+            return self.refuse(
+                code::TOO_DEEP,
+                at,
+                format!("is nested deeper than {DEPTH_MAX} levels"),
+                None,
+            );
         }
         self.frames.push(Frame { open, span: at, anchor, before: self.values });
         Some(())
     }
 
     fn close(&mut self) -> Option<()> {
-        let Frame { open, span, anchor, before } = self.frames.pop().expect("the parser closes only what it opened");
+        let Frame { open, span, anchor, before } =
+            self.frames.pop().expect("the parser closes only what it opened");
         let value = match open {
             Open::List(items) => Value::List(items),
             Open::Map(entries, _) => Value::Map(self.without_duplicates(entries)),
@@ -219,7 +246,14 @@ impl<'r> Builder<'r> {
         self.push(tree)
     }
 
-    fn scalar(&mut self, text: &str, style: ScalarStyle, anchor: usize, tag: Option<&Tag>, at: Span) -> Option<()> {
+    fn scalar(
+        &mut self,
+        text: &str,
+        style: ScalarStyle,
+        anchor: usize,
+        tag: Option<&Tag>,
+        at: Span,
+    ) -> Option<()> {
         if let Some(Frame { open: Open::Map(_, pending @ None), .. }) = self.frames.last_mut() {
             *pending = Some((self.interner.intern(text), at));
             return Some(());
@@ -227,7 +261,9 @@ impl<'r> Builder<'r> {
         let value = match tag {
             None if style == ScalarStyle::Plain => scalar::plain(text, &mut self.interner),
             None => Value::Text(self.interner.intern(text)),
-            Some(tag) if tag.is_yaml_core_schema() && tag.suffix() == "str" => Value::Text(self.interner.intern(text)),
+            Some(tag) if tag.is_yaml_core_schema() && tag.suffix() == "str" => {
+                Value::Text(self.interner.intern(text))
+            }
             Some(tag) if tag.is_yaml_core_schema() => scalar::plain(text, &mut self.interner),
             Some(tag) => return self.unknown_tag(tag, at),
         };
@@ -250,7 +286,12 @@ impl<'r> Builder<'r> {
         self.copy(size, at)?;
         let mut tree = tree.expect("copying is allowed, so it was copied");
         if depth(&tree) + self.frames.len() > DEPTH_MAX {
-            return self.refuse(code::TOO_DEEP, at, format!("is nested deeper than {DEPTH_MAX} levels"), None);
+            return self.refuse(
+                code::TOO_DEEP,
+                at,
+                format!("is nested deeper than {DEPTH_MAX} levels"),
+                None,
+            );
         }
         tree.span = at;
         self.values += size - 1;
@@ -263,13 +304,23 @@ impl<'r> Builder<'r> {
             return Some(());
         }
         let message = format!("aliases copy more than {COPIED_MAX} values");
-        self.refuse(code::TOO_MANY_VALUES, at, message, Some("use templates in nodes instead of aliases".to_owned()))
+        self.refuse(
+            code::TOO_MANY_VALUES,
+            at,
+            message,
+            Some("use templates in nodes instead of aliases".to_owned()),
+        )
     }
 
     fn push(&mut self, tree: Tree) -> Option<()> {
         self.values += 1;
         if self.values > VALUES_MAX {
-            return self.refuse(code::TOO_MANY_VALUES, tree.span, format!("holds more than {VALUES_MAX} values"), None);
+            return self.refuse(
+                code::TOO_MANY_VALUES,
+                tree.span,
+                format!("holds more than {VALUES_MAX} values"),
+                None,
+            );
         }
         match self.frames.last_mut() {
             None => self.root = Some(tree),
@@ -291,7 +342,8 @@ impl<'r> Builder<'r> {
             let (first, second) = (&entries[pair[0]], &entries[pair[1]]);
             if first.key == second.key {
                 twice.insert(pair[1]);
-                let message = format!("{} is given twice, first in line {}", quoted(&second.key), first.key_span.line);
+                let message =
+                    format!("{} is given twice, first in line {}", quoted(&second.key), first.key_span.line);
                 let (span, key) = (second.key_span, Arc::clone(&second.key));
                 self.on_path(|report, path| {
                     let path = &path.key(&key);
@@ -316,7 +368,13 @@ impl<'r> Builder<'r> {
         self.refuse(code::UNKNOWN_TAG, at, message, Some("quote the value if it begins with !".to_owned()))
     }
 
-    fn refuse<T>(&mut self, code: &'static str, span: Span, message: String, help: Option<String>) -> Option<T> {
+    fn refuse<T>(
+        &mut self,
+        code: &'static str,
+        span: Span,
+        message: String,
+        help: Option<String>,
+    ) -> Option<T> {
         self.on_path(|report, path| report.error(Problem { code, span, path, message, help }));
         None
     }
@@ -326,8 +384,12 @@ impl<'r> Builder<'r> {
         fn descend(frames: &[Frame], path: &Path<'_>, tell: &mut dyn FnMut(&Path<'_>)) {
             match frames.split_first() {
                 None => tell(path),
-                Some((Frame { open: Open::List(items), .. }, rest)) => descend(rest, &path.item(items.len()), tell),
-                Some((Frame { open: Open::Map(_, Some((key, _))), .. }, rest)) => descend(rest, &path.key(key), tell),
+                Some((Frame { open: Open::List(items), .. }, rest)) => {
+                    descend(rest, &path.item(items.len()), tell);
+                }
+                Some((Frame { open: Open::Map(_, Some((key, _))), .. }, rest)) => {
+                    descend(rest, &path.key(key), tell);
+                }
                 Some((Frame { open: Open::Map(_, None), .. }, rest)) => descend(rest, path, tell),
             }
         }

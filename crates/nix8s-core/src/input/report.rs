@@ -45,20 +45,20 @@ pub enum Path<'a> {
     /// A path that has been printed before.
     Printed(&'a str),
     /// A key of a map.
-    Key(&'a Path<'a>, &'a str),
+    Key(&'a Self, &'a str),
     /// An item of a list.
-    Item(&'a Path<'a>, usize),
+    Item(&'a Self, usize),
 }
 
 impl<'a> Path<'a> {
     /// The path of a key below.
-    pub fn key(&'a self, key: &'a str) -> Path<'a> {
-        Path::Key(self, key)
+    pub fn key(&'a self, key: &'a str) -> Self {
+        Self::Key(self, key)
     }
 
     /// The path of an item below.
-    pub fn item(&'a self, index: usize) -> Path<'a> {
-        Path::Item(self, index)
+    pub fn item(&'a self, index: usize) -> Self {
+        Self::Item(self, index)
     }
 }
 
@@ -146,7 +146,9 @@ impl Report {
 
     /// Everything that was reported, by place.
     pub fn into_diagnostics(mut self) -> Vec<Diagnostic> {
-        self.kept.sort_by(|(a, x), (b, y)| (a, x.severity, x.code, &x.path).cmp(&(b, y.severity, y.code, &y.path)));
+        self.kept.sort_by(|(a, x), (b, y)| {
+            (a, x.severity, x.code, &x.path).cmp(&(b, y.severity, y.code, &y.path))
+        });
         let mut all: Vec<Diagnostic> = self.kept.into_iter().map(|(_, diagnostic)| diagnostic).collect();
         all.dedup();
         if self.dropped > 0 {

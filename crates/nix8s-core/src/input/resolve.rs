@@ -208,7 +208,8 @@ fn lay(entries: &mut Vec<Entry>, entry: &Entry, lists: Lists) {
         }
         (Some(at), Value::List(items)) if matches!(lists, Lists::Add) => {
             let mut all = entries[at].tree.items().to_vec();
-            let new: Vec<Tree> = items.iter().filter(|i| !all.iter().any(|a| a.value == i.value)).cloned().collect();
+            let new: Vec<Tree> =
+                items.iter().filter(|i| !all.iter().any(|a| a.value == i.value)).cloned().collect();
             all.extend(new);
             entries[at].tree.value = Value::List(all);
         }

@@ -29,13 +29,13 @@ pub enum Kind {
     /// One of these words; the second list holds older spellings of the same.
     Words(&'static [&'static str], &'static [&'static str]),
     /// A list.
-    List(&'static Kind),
+    List(&'static Self),
     /// A map with keys that nix8s knows.
     Table(&'static [&'static [Key]]),
     /// A map with keys that the user chooses.
-    Named(&'static Form, &'static Kind),
+    Named(&'static Form, &'static Self),
     /// One or the other, told apart by whether it is a map, a list or neither.
-    Either(&'static [Kind]),
+    Either(&'static [Self]),
 }
 
 /// A key of a table.

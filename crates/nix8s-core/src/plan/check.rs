@@ -243,8 +243,7 @@ impl<'a> Check<'a> {
             self.cluster.machines.contains_key(*name)
                 && wanted.get(*name).is_some_and(|w| past.bad.contains_key(&w.path))
         });
-        let begun = self.node(machine).is_none_or(|n| n.cordon == Cordon::Ours);
-        if failed.count() as u32 > self.cluster.upgrade.failure_budget && !begun {
+        if failed.count() as u32 > self.cluster.upgrade.failure_budget && self.node(machine).is_some() {
             self.broken(Rule::RollHalts, &step.id, format!("{machine} would follow machines that failed"));
         }
     }
@@ -367,7 +366,9 @@ impl<'a> Check<'a> {
         let is_member = |n: &MachineName| members.iter().any(|m| m.name == n.as_str());
         let votes = |n: &MachineName| members.iter().any(|m| m.name == n.as_str() && m.healthy);
         let down = self.down.iter().copied().filter(|n| is_member(n));
-        let restarted = self.by_machine.keys().copied().filter(|n| self.has(n, EffectKind::Restart) && votes(n));
+        let serves = members.len() >= 3 || self.api().is_some();
+        let restarted =
+            self.by_machine.keys().copied().filter(|n| serves && self.has(n, EffectKind::Restart) && votes(n));
         let voters: BTreeSet<&MachineName> = down.chain(restarted).collect();
         let voters: Vec<&MachineName> = voters.into_iter().collect();
         let Some(first) = voters.first().copied() else { return };

@@ -146,7 +146,9 @@ fn elected<'a>(cx: &Cx<'a>) -> &'a crate::model::MachineName {
 pub(super) fn too_new(cx: &Cx<'_>, view: &View<'_>) -> Option<String> {
     let nodes = cx.api.into_iter().flat_map(|api| api.nodes.values());
     let lowest = nodes.filter(|n| n.control_plane).map(|n| &n.version).min()?;
-    let wanted = view.wanted.and_then(|w| w.version.as_ref())?;
+    // What it runs counts, too: what is wanted may be unknown at the moment.
+    let versions = [view.wanted, view.running()].into_iter().flatten();
+    let wanted = versions.filter_map(|system| system.version.as_ref()).max()?;
     let newer = wanted > lowest && holds(Rule::Order);
     newer.then(|| {
         let name = view.name;

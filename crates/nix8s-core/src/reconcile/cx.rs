@@ -283,6 +283,11 @@ impl<'a> View<'a> {
         self.probe?.running.as_ref()
     }
 
+    /// Whether a switch that nobody confirmed is about to be undone by the machine itself.
+    pub fn is_armed(&self) -> bool {
+        self.probe.is_some_and(|p| p.armed)
+    }
+
     /// Whether its wanted system failed its gates here.
     pub fn wanted_is_bad(&self) -> bool {
         self.wanted.is_some_and(|w| self.past.bad.contains_key(&w.path))

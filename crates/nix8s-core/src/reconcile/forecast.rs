@@ -187,6 +187,7 @@ fn installed(cluster: &Cluster, seen: &mut Observed, machine: &MachineName, inst
         mark: Some(mark(cluster, machine, installation)),
         copied: system.iter().map(|s| s.path.clone()).collect(),
         running: system,
+        armed: false,
         kubelet: false,
         datastore: false,
         distribution_state: false,

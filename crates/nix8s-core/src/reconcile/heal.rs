@@ -40,8 +40,9 @@ pub fn vote_needed(cx: &Cx<'_>, view: &View<'_>) -> Option<String> {
     let own = members.iter().find(|m| m.name == view.name.as_str())?;
     let others = members.iter().filter(|m| m.healthy && m.id != own.id).count();
     let needed = members.len() / 2 + 1;
-    let alone = members.len() < 3 && cx.api.is_none();
-    let held = holds(Rule::EtcdQuorum) && own.healthy && others < needed && !alone;
+    // With one or two members it is a short outage of the API, which the user has allowed or not.
+    let outage = members.len() < 3 && (cx.permit.interrupt || cx.api.is_none());
+    let held = holds(Rule::EtcdQuorum) && own.healthy && others < needed && !outage;
     held.then(|| {
         let name = view.name;
         format!("{name} is not restarted: its vote in etcd is needed ({others} others of {} are healthy)", members.len())
@@ -56,8 +57,16 @@ pub fn other_control_plane<'c>(cx: &'c Cx<'_>, view: &View<'_>, out: &Out<'_, '_
     if !is_control_plane(view.name) {
         return None;
     }
+    let recovers = |name: &MachineName| {
+        let view = cx.of(name);
+        let restarted = view.and_then(|v| v.past.restarts.as_ref()).is_some_and(|r| cx.now < r.last + SETTLE);
+        restarted && !view.and_then(View::node_seen).is_some_and(|n| n.ready)
+    };
     let busy = |name: &&MachineName| {
-        cx.turns.granted.contains_key(*name) || out.plans(EffectKind::Restart, name) || out.plans(EffectKind::Join, name)
+        cx.turns.granted.contains_key(*name)
+            || recovers(name)
+            || out.plans(EffectKind::Restart, name)
+            || out.plans(EffectKind::Join, name)
     };
     cx.views.keys().copied().filter(|name| *name != view.name && is_control_plane(name)).find(busy)
 }

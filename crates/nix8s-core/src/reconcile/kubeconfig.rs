@@ -5,6 +5,7 @@ use super::out::Out;
 use crate::observed::Known;
 use crate::observed::KubeconfigSeen;
 use crate::permit::Risk;
+use crate::plan::Cause;
 use crate::plan::Effect;
 
 /// Plans fetching it when there is none, or it is for another cluster.
@@ -12,7 +13,14 @@ pub(super) fn plan(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
     let reason = match cx.seen.kubeconfig {
         Known::Known(KubeconfigSeen::Missing) => "there is none here yet",
         Known::Known(KubeconfigSeen::Stale) => "the one that is here does not work any more",
-        Known::Known(KubeconfigSeen::Works) | Known::Unknown => return,
+        Known::Known(KubeconfigSeen::Works) => return,
+        Known::Unknown => {
+            if cx.via(None).is_some() {
+                let text = "whether the kubeconfig that is here works could not be found out";
+                out.wait(None, Cause::Unknown, text.to_owned());
+            }
+            return;
+        }
     };
     if let Some(via) = cx.via(None) {
         out.step(Risk::None, Effect::FetchKubeconfig { via: via.name.clone() }, reason.to_owned());

@@ -74,6 +74,10 @@ impl<'c, 'a> Out<'c, 'a> {
                 return false;
             }
         }
+        // Two reconcilers may ask for the same; it is done once.
+        if links.iter().any(|(effect, _)| self.ids.contains(&effect.id())) {
+            return false;
+        }
         let mut before: Option<StepId> = None;
         for (effect, reason) in links {
             let id = effect.id();

@@ -61,6 +61,9 @@ fn leave(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
         out.wait(Some(name), Cause::Unknown, text);
         return;
     }
+    if view.is_armed() {
+        return super::system::undone(cx, view, out);
+    }
     let tombstone = view.machine.is_some();
     let why = if tombstone { "marked for removal" } else { "no longer in the configuration" };
     if !cx.turns.granted.contains_key(name) && holds(Rule::UnknownIsNotAbsent) {
@@ -87,9 +90,15 @@ fn depart(cx: &Cx<'_>, view: &View<'_>, why: &str, out: &mut Out<'_, '_>) -> Opt
     let gone = view.past.lost;
     if let Some(node) = view.node_seen()
         && !gone
-        && node.ready
     {
-        links.extend(super::system::drain(cx, view, why));
+        if node.ready {
+            links.extend(super::system::drain(cx, view, why));
+        } else if !super::heal::is_exhausted(view) {
+            // Its pods can only be moved within their budgets by a kubelet that works.
+            let since = view.past.not_ready_since.unwrap_or(cx.now);
+            super::heal::plan(cx, view, since, "it leaves, and its node is not Ready", out);
+            return None;
+        }
     }
     let control_plane = view.role_now() == Some(crate::model::Role::ControlPlane);
     if control_plane && cx.etcd.is_none() && cx.api.is_some() && holds(Rule::LeaveBeforeDelete) {

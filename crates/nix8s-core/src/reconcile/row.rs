@@ -153,7 +153,8 @@ fn member_row(view: &View<'_>, cx: &Cx<'_>) -> Row {
     if cx.erase_scope(view.name).is_some() {
         return by_permit(view, cx, Row::Same);
     }
-    if machine.role == crate::model::Role::None {
+    let may_be_member = cx.api.is_none() && view.past.joined.is_some();
+    if machine.role == crate::model::Role::None && !may_be_member {
         return if view.class == Class::Same { Row::Same } else { Row::Update };
     }
     let node = match &view.node {

@@ -23,8 +23,17 @@ pub(super) fn is_current(view: &View<'_>) -> bool {
 
 /// Plans updates within a version.
 pub(super) fn plan(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
+    let runs = |view: &View<'_>| matches!(view.row, Row::Join | Row::Update | Row::Same | Row::NotReady);
+    if cx.seen.wanted.known().is_none() && cx.views.values().any(runs) {
+        let text = "what the machines should run is not known: evaluating their systems failed";
+        out.wait(None, Cause::Unknown, text.to_owned());
+    }
     for view in cx.views.values() {
         let Some(machine) = view.machine else { continue };
+        if view.is_armed() {
+            undone(cx, view, out);
+            continue;
+        }
         match view.row {
             Row::Join | Row::Orphan | Row::Unknown if view.node_seen().is_none() => {
                 before_joining(cx, view, out);
@@ -34,6 +43,14 @@ pub(super) fn plan(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
             _ => {}
         }
     }
+}
+
+/// A run that ended between a switch and its confirmation left the machine armed: it goes back by itself, and until
+/// it has, whatever it runs proves nothing.
+pub(super) fn undone(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
+    let name = view.name;
+    let text = format!("{name} is undoing a switch that nobody confirmed: what it should run comes after that");
+    out.wait_until(Some(name), Cause::BackOff, text, Some(cx.now + cx.cluster.reconciler.interval));
 }
 
 /// A machine that is in no cluster yet is switched at once: nothing runs there.
@@ -61,10 +78,6 @@ fn outside(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
     }
     let there = copied(cx, view, wanted, out);
     if !cx.turns.granted.contains_key(view.name) {
-        // Its turn comes once the system is there.
-        if matches!(cx.turns.refused.get(view.name), Some((Cause::Earlier, ..))) {
-            copied(cx, view, wanted, out);
-        }
         return refused(cx, view, out);
     }
     if there {
@@ -157,22 +170,12 @@ pub(super) fn roll(cx: &Cx<'_>, view: &View<'_>, wanted: &System, class: Class, 
     out.chain(Risk::Interrupts, links);
 }
 
-/// Whether pods that leave this node have anywhere to go.
-fn has_refuge(cx: &Cx<'_>, view: &View<'_>) -> bool {
-    let mut others = cx.api.into_iter().flat_map(|api| &api.nodes).filter(|(name, _)| *name != view.name);
-    others.any(|(_, node)| node.ready && node.cordon == crate::observed::Cordon::None)
-}
-
-/// Moves pods away. A node that somebody else cordoned is drained without touching their cordon. Where pods have
-/// nowhere to go, evicting them would only make their absence longer: they ride out the change.
+/// Moves pods away. A node that somebody else cordoned is drained without touching their cordon.
 pub(super) fn drain(cx: &Cx<'_>, view: &View<'_>, reason: &str) -> Vec<Link> {
     let machine = view.name.clone();
     let mut links = Vec::new();
     if view.node_seen().is_some_and(|n| n.cordon == crate::observed::Cordon::None) {
         links.push((Effect::Cordon { machine: machine.clone() }, reason.to_owned()));
-    }
-    if !has_refuge(cx, view) {
-        return links;
     }
     let timeout = cx.cluster.upgrade.drain_timeout;
     links.push((Effect::Drain { machine, timeout }, "pods move first, within their budgets".to_owned()));

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use super::Command;
 use super::NotUnderstood;
+use super::known::Known;
+use super::known::lasting;
+use super::known::passing;
 use crate::model::Machine;
 use crate::model::Role;
 use crate::model::Version;
@@ -90,3 +93,18 @@ pub fn restart(machine: &Machine) -> Command {
 
 /// Where the admin kubeconfig is.
 pub const KUBECONFIG: &str = "/etc/kubernetes/admin.conf";
+
+/// Messages that kubeadm is known for.
+pub const KNOWN: &[Known] = &[
+    lasting(
+        "[ERROR Swap]",
+        "turn swap off on the machine, or let its kubelet bear it, then `nix8s node retry`",
+    ),
+    lasting("[ERROR NumCPU]", "a control plane needs two processors"),
+    lasting("[ERROR Mem]", "a control plane needs 1700 MB of memory"),
+    passing("[ERROR ImagePull]", "see whether the machine reaches the image registry"),
+    passing(
+        "could not find a JWS signature",
+        "the join token expired in between: a new one is made next time",
+    ),
+];

@@ -1,6 +1,7 @@
 //! External programs: one file each, arguments out, parsed output in. Nothing here runs anything.
 
 pub mod k3s;
+pub mod known;
 pub mod kubeadm;
 pub mod nix;
 pub mod nixos_anywhere;

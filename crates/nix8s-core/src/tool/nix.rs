@@ -6,6 +6,9 @@ use std::time::Duration;
 use super::Command;
 use super::NotUnderstood;
 use super::json;
+use super::known::Known;
+use super::known::lasting;
+use super::known::passing;
 use crate::model::ClusterName;
 use crate::model::Machine;
 use crate::model::MachineName;
@@ -55,3 +58,18 @@ pub fn copy(machine: &Machine, path: &StorePath) -> Command {
     let argv = ["nix", "copy", "--substitute-on-destination", "--to", &store, path.as_str()];
     Command::here(argv, Duration::from_secs(3600))
 }
+
+/// Messages that nix is known for.
+pub const KNOWN: &[Known] = &[
+    passing("No space left on device", "free some space: nix-collect-garbage -d"),
+    passing("Could not resolve host", "see whether names can be resolved and caches reached from here"),
+    lasting(
+        "hash mismatch in fixed-output derivation",
+        "mend the hash in the configuration, then `nix8s node retry`",
+    ),
+    lasting("error: syntax error", "mend the configuration, then `nix8s node retry`"),
+    lasting(
+        "is required, but I am a",
+        "a builder for that system is needed (nix.buildMachines), then `nix8s node retry`",
+    ),
+];

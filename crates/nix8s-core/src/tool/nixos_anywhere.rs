@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use super::Command;
 use super::FILES;
+use super::known::Known;
+use super::known::lasting;
+use super::known::passing;
 use crate::model::ClusterName;
 use crate::model::Machine;
 use crate::model::Version;
@@ -37,3 +40,12 @@ pub fn install(
 
 /// Where the identity mark is on an installed machine; there is a copy on the ESP.
 pub const IDENTITY_FILE: &str = "/var/lib/nix8s/identity.json";
+
+/// Messages that nixos-anywhere, and the ssh that it runs, are known for.
+pub const KNOWN: &[Known] = &[
+    lasting("Permission denied (publickey", "put the deploy key on the machine, then `nix8s node retry`"),
+    passing(
+        "Connection timed out during banner exchange",
+        "the machine is reached and busy, or something in between is",
+    ),
+];

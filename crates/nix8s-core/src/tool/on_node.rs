@@ -10,6 +10,9 @@ use super::Command;
 use super::NotUnderstood;
 use super::SHORT;
 use super::json;
+use super::known::Known;
+use super::known::lasting;
+use super::known::passing;
 use crate::model::Distribution;
 use crate::model::Gates;
 use crate::model::Machine;
@@ -121,3 +124,9 @@ pub fn clean(machine: &Machine, distribution: Distribution) -> Command {
     let argv = ["nix8s", "on-node", "clean", &distribution.to_string()];
     Command::on(machine, argv, Duration::from_secs(300))
 }
+
+/// Messages that our own program on the machines is known for.
+pub const KNOWN: &[Known] = &[
+    passing("No space left on device", "free some space on the machine: nix-collect-garbage -d"),
+    lasting("nix8s: command not found", "nix8s is not on the machine: its system is not one of ours"),
+];

@@ -155,3 +155,17 @@ fn a_foreign_system_on_a_member_s_metal_is_not_taken_for_new() {
     world.permit.erase_all_new = true;
     assert_eq!(causes(&world, "w1"), [Cause::NotOurMachine]);
 }
+
+#[test]
+fn facts_that_could_not_be_learnt_are_waited_for_and_never_taken_for_nothing_to_do() {
+    let about_the_cluster = |world: &World| -> Vec<Cause> {
+        world.plan().waits.iter().filter(|w| w.machine.is_none()).map(|w| w.cause).collect()
+    };
+    let mut evaluation_failed = ready(K3s, &["cp1", "w1"]);
+    assert!(evaluation_failed.plan().is_empty());
+    evaluation_failed.seen.wanted = Known::Unknown;
+    assert_eq!(about_the_cluster(&evaluation_failed), [Cause::Unknown]);
+    let mut nobody_checked = ready(K3s, &["cp1", "w1"]);
+    nobody_checked.seen.kubeconfig = Known::Unknown;
+    assert_eq!(about_the_cluster(&nobody_checked), [Cause::Unknown]);
+}

@@ -159,6 +159,7 @@ fn installer(n: &str) -> Probe {
         mark: None,
         running: None,
         copied: BTreeSet::new(),
+        armed: false,
         kubelet: false,
         datastore: false,
         distribution_state: false,

@@ -5,6 +5,7 @@ use nix8s_core::model::StorePath;
 use nix8s_core::plan::FailureClass;
 use nix8s_core::tool::Command;
 use nix8s_core::tool::Output;
+use nix8s_core::tool::known::known;
 
 use crate::port::ExecError;
 use crate::port::KubeError;
@@ -54,7 +55,16 @@ pub fn from_kube(doing: &str, error: &KubeError) -> Failure {
 }
 
 /// A command that ran and failed: its last lines, and what is known about such lines.
-pub fn from_output(doing: &str, output: &Output) -> Failure {
+pub fn from_output(doing: &str, command: &Command, output: &Output) -> Failure {
+    let failure = unknown_output(doing, output);
+    match known(command, output) {
+        Some(known) => Failure { class: known.class, ..hint(failure, known.hint) },
+        None => failure,
+    }
+}
+
+/// A command that ran and failed with a status of its own: its last lines.
+pub fn unknown_output(doing: &str, output: &Output) -> Failure {
     let tail = last_lines(&output.stderr);
     let message = match tail.as_str() {
         "" => format!("{doing}: exit code {}", output.status),
@@ -70,7 +80,7 @@ pub fn from_output(doing: &str, output: &Output) -> Failure {
 pub async fn run(world: &World, doing: &str, command: &Command) -> Result<Output, Failure> {
     match world.exec(command).await {
         Ok(output) if output.status == 0 => Ok(output),
-        Ok(output) => Err(from_output(doing, &output)),
+        Ok(output) => Err(from_output(doing, command, &output)),
         Err(error) => Err(no_answer(doing, &error)),
     }
 }

@@ -12,11 +12,11 @@ use nix8s_core::tool::on_node;
 
 use super::Done;
 use super::access::machine;
-use super::failure::from_output;
 use super::failure::hint;
 use super::failure::no_answer;
 use super::failure::permanent;
 use super::failure::run;
+use super::failure::unknown_output;
 use crate::world::World;
 
 /// What an installation needs besides the machine.
@@ -60,9 +60,9 @@ async fn confirm(world: &World, machine: &Machine, install: &Install<'_>) -> Res
         Ok(output) if output.status == 0 => Ok(()),
         Ok(output) if output.status == on_node::NOT_CONFIRMED => {
             let advice = "nothing was erased; look at the machine, then say `nix8s node retry`";
-            Err(hint(permanent(from_output(doing, &output).message), advice))
+            Err(hint(permanent(unknown_output(doing, &output).message), advice))
         }
-        Ok(output) => Err(from_output(doing, &output)),
+        Ok(output) => Err(unknown_output(doing, &output)),
         Err(error) => Err(no_answer(doing, &error)),
     }
 }
@@ -96,9 +96,9 @@ pub async fn adopt(world: &World, name: &MachineName, installation: &str, hardwa
     match world.exec(&on_node::confirm(machine, &expected)).await {
         Ok(output) if output.status == 0 => {}
         Ok(output) if output.status == on_node::NOT_CONFIRMED => {
-            return Err(permanent(from_output(doing, &output).message));
+            return Err(permanent(unknown_output(doing, &output).message));
         }
-        Ok(output) => return Err(from_output(doing, &output)),
+        Ok(output) => return Err(unknown_output(doing, &output)),
         Err(error) => return Err(no_answer(doing, &error)),
     }
     run(world, "writing the identity mark", &on_node::adopt(machine, &mark(world, name, installation)))

@@ -19,11 +19,11 @@ use super::POLL;
 use super::access::machine;
 use super::cluster::not_yet;
 use super::failure::bad_system;
-use super::failure::from_output;
 use super::failure::hint;
 use super::failure::no_answer;
 use super::failure::permanent;
 use super::failure::run;
+use super::failure::unknown_output;
 use crate::port::ExecError;
 use crate::world::World;
 
@@ -60,9 +60,9 @@ pub async fn switch(world: &World, name: &MachineName, system: &StorePath, reboo
     match world.exec(&on_node::switch(machine, system, reboot, nonce)).await {
         Ok(output) if output.status == 0 => {}
         Ok(output) if output.status == on_node::ROLLED_BACK => {
-            return Err(rolled_back(system, &from_output("switching", &output).message));
+            return Err(rolled_back(system, &unknown_output("switching", &output).message));
         }
-        Ok(output) => return Err(from_output("switching", &output)),
+        Ok(output) => return Err(unknown_output("switching", &output)),
         // The switch itself may cut the connection, or reboot: confirming tells.
         Err(ExecError::Lost | ExecError::TimedOut) => {}
         Err(
@@ -82,9 +82,9 @@ async fn confirm(world: &World, machine: &Machine, system: &StorePath, nonce: u6
         match world.exec(&on_node::confirm_switch(machine, nonce)).await {
             Ok(output) if output.status == 0 => return Ok(None),
             Ok(output) if output.status == on_node::ROLLED_BACK => {
-                return Err(rolled_back(system, &from_output(doing, &output).message));
+                return Err(rolled_back(system, &unknown_output(doing, &output).message));
             }
-            Ok(output) => return Err(from_output(doing, &output)),
+            Ok(output) => return Err(unknown_output(doing, &output)),
             Err(error) => {
                 if world.ports.clock.now() >= deadline {
                     let failure = no_answer(doing, &error);

@@ -21,15 +21,21 @@ const OURS: &str = "example.com/";
 
 /// Everything that is not as nix8s says. `away`: members that were told to leave and are still configured.
 pub fn untrue(world: &World, waits: &[Wait], away: &BTreeSet<MachineName>) -> Vec<String> {
-    let blocking: Vec<&Wait> = waits.iter().filter(|w| matches!(w.cause.ends(), Ends::Outside | Ends::Permit)).collect();
-    let others_block = !blocking.is_empty() || workers_down(world) >= world.fleet.upgrade.max_unavailable as usize;
-    let mut wrong: Vec<String> = waits.iter().filter_map(|w| wait_untrue(world, w, away, others_block)).collect();
+    let blocking: Vec<&Wait> =
+        waits.iter().filter(|w| matches!(w.cause.ends(), Ends::Outside | Ends::Permit)).collect();
+    let others_block =
+        !blocking.is_empty() || workers_down(world) >= world.fleet.upgrade.max_unavailable as usize;
+    let mut wrong: Vec<String> =
+        waits.iter().filter_map(|w| wait_untrue(world, w, away, others_block)).collect();
     let all_wait = blocking.iter().any(|w| w.machine.is_none());
     let waiting: BTreeSet<&MachineName> =
         waits.iter().filter(|w| w.cause.ends() != Ends::Info).filter_map(|w| w.machine.as_ref()).collect();
     for machine in world.fleet.machines.values().filter(|m| !m.skip && !away.contains(&m.name)) {
         if !waiting.contains(&machine.name) && !all_wait {
-            wrong.extend(not_as_wanted(world, machine, !waiting.is_empty()).map(|why| format!("{}: {why}, and nothing says so", machine.name)));
+            wrong.extend(
+                not_as_wanted(world, machine, !waiting.is_empty())
+                    .map(|why| format!("{}: {why}, and nothing says so", machine.name)),
+            );
         }
     }
     for name in world.metal.keys().filter(|n| away.contains(*n) || !world.fleet.machines.contains_key(*n)) {
@@ -38,14 +44,20 @@ pub fn untrue(world: &World, waits: &[Wait], away: &BTreeSet<MachineName>) -> Ve
         }
     }
     wrong.extend(world.nodes.iter().filter_map(|(name, node)| {
-        let good = world.metal.get(name).is_some_and(|m| m.running().is_some_and(|p| !m.failed.contains_key(p)));
+        let good =
+            world.metal.get(name).is_some_and(|m| m.running().is_some_and(|p| !m.failed.contains_key(p)));
         let left = node.ready && good && node.cordon() == Cordon::Ours;
         left.then(|| format!("{name}: it is Ready on a good system and still cordoned by nix8s (r14)"))
     }));
     wrong
 }
 
-fn wait_untrue(world: &World, wait: &Wait, away: &BTreeSet<MachineName>, others_block: bool) -> Option<String> {
+fn wait_untrue(
+    world: &World,
+    wait: &Wait,
+    away: &BTreeSet<MachineName>,
+    others_block: bool,
+) -> Option<String> {
     let metal = wait.machine.as_ref().and_then(|name| world.metal.get(name));
     let node = wait.machine.as_ref().and_then(|name| world.nodes.get(name));
     let system_failed = || world.metal.values().any(|m| !m.failed.is_empty());
@@ -53,7 +65,11 @@ fn wait_untrue(world: &World, wait: &Wait, away: &BTreeSet<MachineName>, others_
         Cause::Silent | Cause::NotThereYet => !metal.is_some_and(|m| m.answers(world.now)),
         Cause::WrongKey => metal.is_some_and(|m| !m.key_known),
         Cause::NotOurMachine => metal.is_some_and(|m| {
-            let marked = m.installed.as_ref().and_then(|i| i.mark.as_ref()).is_some_and(|k| k.machine == m.name.as_str());
+            let marked = m
+                .installed
+                .as_ref()
+                .and_then(|i| i.mark.as_ref())
+                .is_some_and(|k| k.machine == m.name.as_str());
             m.uuid.starts_with("other-") || !marked
         }),
         Cause::WrongSystem => metal.is_some_and(|m| m.os != Running::NixOs || m.installed.is_none()),
@@ -71,7 +87,9 @@ fn wait_untrue(world: &World, wait: &Wait, away: &BTreeSet<MachineName>, others_
         Cause::VersionSkew | Cause::NeedsPermit | Cause::NotNamed => false,
         Cause::LaterVersion => true,
         Cause::ForeignNode => wait.machine.as_ref().is_none_or(|n| !world.fleet.machines.contains_key(n)),
-        Cause::Skipped => wait.machine.as_ref().is_some_and(|n| world.fleet.machines.get(n).is_some_and(|m| m.skip)),
+        Cause::Skipped => {
+            wait.machine.as_ref().is_some_and(|n| world.fleet.machines.get(n).is_some_and(|m| m.skip))
+        }
         Cause::Tombstone => wait.machine.as_ref().is_some_and(|n| away.contains(n)),
     };
     let machine = wait.machine.as_ref().map_or("the cluster", |m| m.as_str());
@@ -92,18 +110,22 @@ fn has_bare_pod(world: &World, name: Option<&MachineName>) -> bool {
 fn not_as_wanted(world: &World, machine: &Machine, blocked: bool) -> Option<String> {
     let name = &machine.name;
     let Some(metal) = world.metal.get(name) else { return Some("there is no such metal".to_owned()) };
-    let Some(kind) = world.system_of(name, &world.fleet.version) else { return Some("it has no system".to_owned()) };
+    let Some(kind) = world.system_of(name, &world.fleet.version) else {
+        return Some("it has no system".to_owned());
+    };
     if metal.os != Running::NixOs {
         return Some(format!("it runs {:?}", metal.os));
     }
-    let marked = metal.installed.as_ref().and_then(|i| i.mark.as_ref()).is_some_and(|k| k.machine == name.as_str());
+    let marked =
+        metal.installed.as_ref().and_then(|i| i.mark.as_ref()).is_some_and(|k| k.machine == name.as_str());
     if !marked {
         return Some("it carries no identity mark".to_owned());
     }
-    let on_the_way = blocked && (1..world.fleet.version.minor).any(|m| {
-        let below = world.system_of(name, &crate::fleet::minor(m));
-        below.is_some_and(|k| metal.running() == Some(&k.system.path))
-    });
+    let on_the_way = blocked
+        && (1..world.fleet.version.minor).any(|m| {
+            let below = world.system_of(name, &crate::fleet::minor(m));
+            below.is_some_and(|k| metal.running() == Some(&k.system.path))
+        });
     if on_the_way {
         return None;
     }
@@ -130,7 +152,9 @@ fn not_as_wanted(world: &World, machine: &Machine, blocked: bool) -> Option<Stri
     let ours = |map: &std::collections::BTreeMap<String, String>| -> Vec<(String, String)> {
         map.iter().filter(|(k, _)| k.starts_with(OURS)).map(|(k, v)| (k.clone(), v.clone())).collect()
     };
-    if ours(&node.labels) != ours(&machine.node.labels) || ours(&node.annotations) != ours(&machine.node.annotations) {
+    if ours(&node.labels) != ours(&machine.node.labels)
+        || ours(&node.annotations) != ours(&machine.node.annotations)
+    {
         return Some("its labels or annotations are others".to_owned());
     }
     (node.taints != machine.node.taints).then(|| format!("its taints are {:?}", node.taints))
@@ -147,5 +171,6 @@ fn not_gone(world: &World, name: &MachineName) -> Option<String> {
     }
     let lost = world.check.permit.as_ref().is_some_and(|p| p.lost.contains(name));
     let metal = world.metal.get(name)?;
-    (metal.kube.state.is_some() && !lost && metal.answers(world.now)).then(|| "its distribution's state is still there".to_owned())
+    (metal.kube.state.is_some() && !lost && metal.answers(world.now))
+        .then(|| "its distribution's state is still there".to_owned())
 }

@@ -14,7 +14,10 @@ impl Check {
         let lost = |m: &&MachineName| !self.permit.as_ref().is_some_and(|p| p.lost.contains(*m));
         let holders: Vec<&str> = holders.iter().filter(lost).map(MachineName::as_str).collect();
         if !holders.is_empty() {
-            let text = format!("a second cluster was initialised while there is a datastore on {}", holders.join(", "));
+            let text = format!(
+                "a second cluster was initialised while there is a datastore on {}",
+                holders.join(", ")
+            );
             self.broken("r3", Some(name), text, now);
         }
     }

@@ -52,7 +52,7 @@ impl World {
         let others = || self.common.etcd.iter().flat_map(|e| e.members.keys()).filter(|m| *m != name);
         let down = others().filter(|m| !working.contains(m) && self.known_unwell(m)).count();
         let staying = all - 1 - down;
-        if staying * 2 <= all - 1 {
+        if staying * 2 < all {
             self.broken("r4", name, format!("leaving etcd leaves {staying} of {} voters", all - 1));
         }
     }

@@ -19,7 +19,9 @@ impl World {
     /// Rule 17: one more machine is interrupted, removed or erased.
     pub(crate) fn check_affected(&mut self, name: &MachineName) {
         let Some(permit) = &self.check.permit else { return };
-        if permit.nodes.as_ref().is_some_and(|n| n.contains(name)) || !self.check.affected.insert(name.clone()) {
+        if permit.nodes.as_ref().is_some_and(|n| n.contains(name))
+            || !self.check.affected.insert(name.clone())
+        {
             return;
         }
         let workers = self.fleet.machines.values().filter(|m| m.role == Role::Worker).count();
@@ -44,12 +46,18 @@ impl World {
         let down = |(other, node): &(&MachineName, &crate::world::node::Node)| {
             let wanted = self.fleet.machines.get(*other).is_some_and(|m| m.role == Role::Worker && !m.skip);
             let ours = node.cordon() == Cordon::Ours;
-            *other != name && !node.control_plane && (ours || (wanted && !node.ready && self.known_unwell(other)))
+            *other != name
+                && !node.control_plane
+                && (ours || (wanted && !node.ready && self.known_unwell(other)))
         };
         let down: Vec<String> = self.nodes.iter().filter(down).map(|(n, _)| n.to_string()).collect();
         let limit = self.fleet.upgrade.max_unavailable as usize;
         if down.len() + 1 > limit {
-            let text = format!("{what} while {} of at most {limit} workers are down: {}", down.len(), down.join(", "));
+            let text = format!(
+                "{what} while {} of at most {limit} workers are down: {}",
+                down.len(),
+                down.join(", ")
+            );
             self.broken("r5", name, text);
         }
     }
@@ -87,12 +95,21 @@ impl World {
     /// Rule 7. What was known when nix8s last looked counts.
     fn check_budget_of_failures(&mut self, name: &MachineName) {
         let observed = self.check.observed;
-        let failed: Vec<String> =
-            self.check.failed.iter().filter(|(m, at)| *m != name && **at < observed).map(|(m, _)| m.to_string()).collect();
+        let failed: Vec<String> = self
+            .check
+            .failed
+            .iter()
+            .filter(|(m, at)| *m != name && **at < observed)
+            .map(|(m, _)| m.to_string())
+            .collect();
         let budget = self.fleet.upgrade.failure_budget as usize;
         // A machine that is in no cluster yet is no part of the roll.
         if failed.len() > budget && self.nodes.contains_key(name) {
-            self.broken("r7", name, format!("the roll should have halted: {} failed before", failed.join(", ")));
+            self.broken(
+                "r7",
+                name,
+                format!("the roll should have halted: {} failed before", failed.join(", ")),
+            );
         }
     }
 
@@ -139,7 +156,10 @@ impl World {
     fn check_same_version_order(&mut self, name: &MachineName, metal: &Metal, to: &StorePath) {
         let from = metal.running().and_then(|p| self.systems.get(p)).and_then(|k| k.system.version.clone());
         let Some(kind) = self.systems.get(to).cloned() else { return };
-        if kind.role != Role::ControlPlane || from != kind.system.version || self.fleet.upgrade.control_planes_first {
+        if kind.role != Role::ControlPlane
+            || from != kind.system.version
+            || self.fleet.upgrade.control_planes_first
+        {
             return;
         }
         let Some(version) = kind.system.version else { return };
@@ -170,10 +190,14 @@ impl World {
             && metal.failed.is_empty()
             && self.check.trouble.get(name).is_none_or(|at| *at < self.check.fleet_since)
             && metal.running().is_some_and(|p| *p != wanted.system.path)
-            && metal.running().and_then(|p| self.systems.get(p)).is_some_and(|k| k.system.version == wanted.system.version)
-            && !self.pods.values().any(|p| {
-                p.node.as_ref() == Some(name) && self.workload(p).is_some_and(|w| w.replicas == 0)
-            })
+            && metal
+                .running()
+                .and_then(|p| self.systems.get(p))
+                .is_some_and(|k| k.system.version == wanted.system.version)
+            && !self
+                .pods
+                .values()
+                .any(|p| p.node.as_ref() == Some(name) && self.workload(p).is_some_and(|w| w.replicas == 0))
     }
 
     /// Rule 10: whatever stops a machine's pods is an eviction as well.

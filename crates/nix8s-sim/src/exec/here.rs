@@ -27,7 +27,9 @@ impl SimExec {
         Ok(match words(command).as_slice() {
             ["nix", "eval", "--json", attribute] => self.evaluate(attribute).await,
             ["nix", "build", "--no-link", "--print-out-paths", attribute] => self.build(attribute).await,
-            ["nix", "copy", "--substitute-on-destination", "--to", store, path] => self.copy(store, path).await,
+            ["nix", "copy", "--substitute-on-destination", "--to", store, path] => {
+                self.copy(store, path).await
+            }
             ["nixos-anywhere", rest @ ..] => self.install(rest, command).await,
             ["nix8s", "-o", "json", "secrets", "check", _] => {
                 self.take("secrets", (0, 1)).await;
@@ -100,7 +102,9 @@ impl SimExec {
         let to = match before {
             Ok(Some(to)) => to,
             Ok(None) => return complained(1, format!("error: path '{path}' is not valid")),
-            Err(e) => return complained(1, format!("error: failed to start SSH connection to '{address}': {e}")),
+            Err(e) => {
+                return complained(1, format!("error: failed to start SSH connection to '{address}': {e}"));
+            }
         };
         let copied = self
             .effect(&to, (10, 30), |w, name| {
@@ -116,7 +120,9 @@ impl SimExec {
                 said("")
             })
             .await;
-        copied.unwrap_or_else(|_| complained(1, format!("error: unexpected end-of-file; SSH connection to '{address}' died")))
+        copied.unwrap_or_else(|_| {
+            complained(1, format!("error: unexpected end-of-file; SSH connection to '{address}' died"))
+        })
     }
 
     /// Compares the kept kubeconfig with the cluster that there is.

@@ -32,7 +32,8 @@ impl SimExec {
         let mark = command.files.get(IDENTITY_FILE.trim_start_matches('/'));
         let mark: Option<Mark> = mark.and_then(|text| serde_json::from_str(text).ok());
         let address = target.rsplit('@').next().unwrap_or_default();
-        let found = self.shared.with(|w| (system_in(w, flake), reach(w, Some(address)), w.now < w.common.here_full));
+        let found =
+            self.shared.with(|w| (system_in(w, flake), reach(w, Some(address)), w.now < w.common.here_full));
         let (Some(kind), Some(mark)) = (found.0, mark) else {
             return complained(1, format!("error: {flake} is not an attribute of this flake"));
         };

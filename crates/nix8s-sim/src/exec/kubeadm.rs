@@ -19,7 +19,11 @@ use crate::world::metal::Belongs;
 
 impl SimExec {
     /// `None`: not one of these commands.
-    pub(super) async fn kubeadm(&self, to: &Connection, command: &Command) -> Option<Result<Output, ExecError>> {
+    pub(super) async fn kubeadm(
+        &self,
+        to: &Connection,
+        command: &Command,
+    ) -> Option<Result<Output, ExecError>> {
         Some(match words(command).as_slice() {
             ["kubeadm", "init", "--config", "/etc/kubernetes/kubeadm.yaml"] => self.init(to).await,
             ["kubeadm", "init", "phase", "upload-certs", "--upload-certs"] => {
@@ -28,7 +32,9 @@ impl SimExec {
             ["kubeadm", "token", "create", "--ttl", "10m", "--print-join-command"] => {
                 self.effect(to, (1, 3), |w, m| token(w, m)).await
             }
-            ["nix8s", "on-node", "kubeadm-join"] => self.join(to, command.stdin.as_deref().unwrap_or_default()).await,
+            ["nix8s", "on-node", "kubeadm-join"] => {
+                self.join(to, command.stdin.as_deref().unwrap_or_default()).await
+            }
             ["kubeadm", "upgrade", "apply", "--yes", version] => {
                 self.effect(to, (60, 180), |w, m| apply(w, m, version)).await
             }
@@ -81,7 +87,8 @@ impl SimExec {
 
 /// The preflight checks, after which the first files are written.
 fn begin(world: &mut World, name: &MachineName) -> Output {
-    let fits = world.kind_on(name).is_some_and(|k| k.distribution == Distribution::Kubeadm && k.role != Role::None);
+    let fits =
+        world.kind_on(name).is_some_and(|k| k.distribution == Distribution::Kubeadm && k.role != Role::None);
     if !fits {
         return complained(127, "kubeadm: command not found");
     }
@@ -146,25 +153,38 @@ fn token(world: &mut World, name: &MachineName) -> Output {
     tokens.retain(|_, until| *until > now);
     tokens.insert(token.clone(), now + 600 * SECOND);
     let address = world.metal.get(name).map_or_else(String::new, |m| m.address.clone());
-    said(format!("kubeadm join {address}:6443 --token {token} --discovery-token-ca-cert-hash sha256:{bits:064x} \n"))
+    said(format!(
+        "kubeadm join {address}:6443 --token {token} --discovery-token-ca-cert-hash sha256:{bits:064x} \n"
+    ))
 }
 
 /// Whether the join material is good and the API server there.
 fn admitted(world: &World, name: &MachineName, arguments: &[&str]) -> Result<(), String> {
-    let after = |flag: &str| arguments.iter().position(|a| *a == flag).and_then(|at| arguments.get(at + 1)).copied();
-    let good = |text: Option<&str>| text.and_then(|t| world.common.tokens.get(t)).is_some_and(|until| *until > world.now);
+    let after =
+        |flag: &str| arguments.iter().position(|a| *a == flag).and_then(|at| arguments.get(at + 1)).copied();
+    let good = |text: Option<&str>| {
+        text.and_then(|t| world.common.tokens.get(t)).is_some_and(|until| *until > world.now)
+    };
     let Some(metal) = world.metal.get(name) else { return Err("no such machine".to_owned()) };
     if world.now < metal.skewed {
-        return Err("error execution phase preflight: x509: certificate has expired or is not yet valid".to_owned());
+        return Err(
+            "error execution phase preflight: x509: certificate has expired or is not yet valid".to_owned()
+        );
     }
     if world.now < metal.peers_cut || !world.api_up() {
-        return Err("error execution phase preflight: couldn't validate the identity of the API Server".to_owned());
+        return Err(
+            "error execution phase preflight: couldn't validate the identity of the API Server".to_owned()
+        );
     }
     if !good(after("--token")) {
-        return Err("error execution phase preflight: could not find a JWS signature for the token".to_owned());
+        return Err(
+            "error execution phase preflight: could not find a JWS signature for the token".to_owned()
+        );
     }
     if arguments.contains(&"--control-plane") && !good(after("--certificate-key")) {
-        return Err("error execution phase control-plane-prepare: Secret \"kubeadm-certs\" was not found".to_owned());
+        return Err(
+            "error execution phase control-plane-prepare: Secret \"kubeadm-certs\" was not found".to_owned()
+        );
     }
     Ok(())
 }
@@ -172,7 +192,11 @@ fn admitted(world: &World, name: &MachineName, arguments: &[&str]) -> Result<(),
 /// Whether a kubeadm of this version is on the machine: with a closure that was copied.
 fn has_kubeadm(world: &World, name: &MachineName, version: &Version) -> bool {
     let Some(metal) = world.metal.get(name) else { return false };
-    metal.store.keys().filter_map(|p| world.systems.get(p)).any(|k| k.system.version.as_ref() == Some(version))
+    metal
+        .store
+        .keys()
+        .filter_map(|p| world.systems.get(p))
+        .any(|k| k.system.version.as_ref() == Some(version))
 }
 
 fn apply(world: &mut World, name: &MachineName, version: &str) -> Output {
@@ -190,7 +214,10 @@ fn apply(world: &mut World, name: &MachineName, version: &str) -> Output {
     };
     if version.minor > current.minor + 1 || version.minor < current.minor {
         world.broken("r8", name, format!("kubeadm upgrade apply from {current} to {version}"));
-        return complained(1, format!("error: FATAL: this version of kubeadm cannot upgrade {current} to {version}"));
+        return complained(
+            1,
+            format!("error: FATAL: this version of kubeadm cannot upgrade {current} to {version}"),
+        );
     }
     world.check_control_plane_down(name, "an upgrade");
     if let Some(etcd) = &mut world.common_mut().etcd {
@@ -204,7 +231,10 @@ fn node(world: &mut World, name: &MachineName) -> Output {
         return complained(1, "error: this cluster was not made by kubeadm");
     };
     if !world.api_up() {
-        return complained(1, "error: couldn't get the cluster's configuration: the API server does not answer");
+        return complained(
+            1,
+            "error: couldn't get the cluster's configuration: the API server does not answer",
+        );
     }
     if !has_kubeadm(world, name, &version) {
         return complained(1, format!("error: there is no kubeadm {version} on this machine"));
@@ -226,7 +256,13 @@ fn remove_member(world: &mut World, via: &MachineName, id: &str) -> Output {
     if let Err(no) = in_charge(world, via) {
         return no;
     }
-    let member = world.common.etcd.iter().flat_map(|e| &e.members).find(|(_, m)| m.as_str() == id).map(|(n, _)| n.clone());
+    let member = world
+        .common
+        .etcd
+        .iter()
+        .flat_map(|e| &e.members)
+        .find(|(_, m)| m.as_str() == id)
+        .map(|(n, _)| n.clone());
     let Some(member) = member else {
         return complained(1, "Error: etcdserver: member not found");
     };

@@ -32,7 +32,11 @@ use crate::world::metal::Running;
 use crate::world::system::Poison;
 
 impl SimExec {
-    pub(super) async fn on_machine(&self, address: Option<&str>, command: &Command) -> Result<Output, ExecError> {
+    pub(super) async fn on_machine(
+        &self,
+        address: Option<&str>,
+        command: &Command,
+    ) -> Result<Output, ExecError> {
         let to = match self.shared.with(|w| reach(w, address)) {
             Ok(to) => to,
             Err(error) => {
@@ -45,7 +49,9 @@ impl SimExec {
         let stdin = command.stdin.clone().unwrap_or_default();
         match words(command).as_slice() {
             ["nix8s", "on-node", "probe"] => self.effect(&to, (0, 2), |w, m| probe(w, m)).await,
-            ["nix8s", "on-node", "write", path] => self.effect(&to, (0, 2), |w, m| write(w, m, path, stdin)).await,
+            ["nix8s", "on-node", "write", path] => {
+                self.effect(&to, (0, 2), |w, m| write(w, m, path, stdin)).await
+            }
             ["nix8s", "on-node", "read", path] => self.effect(&to, (0, 2), |w, m| read(w, m, path)).await,
             ["nix8s", "on-node", "adopt"] => self.effect(&to, (0, 2), |w, m| adopt(w, m, &stdin)).await,
             ["nix8s", "on-node", "confirm"] => self.effect(&to, (0, 2), |w, m| confirm(w, m, &stdin)).await,
@@ -70,7 +76,11 @@ fn hardware(metal: &Metal) -> Hardware {
             Content::Ours(_) => DiskContent::Ours,
         },
     };
-    Hardware { uuid: metal.uuid.clone(), macs: metal.macs.clone(), disks: metal.disks.iter().map(disk).collect() }
+    Hardware {
+        uuid: metal.uuid.clone(),
+        macs: metal.macs.clone(),
+        disks: metal.disks.iter().map(disk).collect(),
+    }
 }
 
 fn probe(world: &World, name: &MachineName) -> Output {
@@ -90,6 +100,7 @@ fn probe(world: &World, name: &MachineName) -> Output {
         hardware: hardware(metal),
         mark: metal.installed.as_ref().and_then(|i| i.mark.clone()),
         copied: if nixos { metal.store.keys().cloned().collect() } else { Default::default() },
+        armed: metal.switch.as_ref().is_some_and(|s| s.state == crate::world::metal::SwitchState::Armed),
         kubelet: kube.active,
         datastore: kube.datastore.is_some(),
         distribution_state: kube.state.is_some() || kube.datastore.is_some(),

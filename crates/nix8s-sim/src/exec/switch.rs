@@ -19,7 +19,12 @@ use crate::world::metal::Running;
 use crate::world::metal::SwitchState;
 
 impl SimExec {
-    pub(super) async fn switch(&self, to: &Connection, rest: &[&str], command: &Command) -> Result<Output, ExecError> {
+    pub(super) async fn switch(
+        &self,
+        to: &Connection,
+        rest: &[&str],
+        command: &Command,
+    ) -> Result<Output, ExecError> {
         match rest {
             ["--reboot", reboot, "--nonce", nonce, path] => {
                 let reboot = match *reboot {

@@ -104,7 +104,8 @@ fn one_part(life: &mut Life, fleet: &mut Cluster, tag: &str) {
 
 fn add(life: &mut Life, fleet: &mut Cluster, role: Role) {
     for _ in 0..life.random.between(1, 3) {
-        let at = 1 + (1..).find(|at| !life.known.contains_key(&fleet::machine(role, *at).name)).unwrap_or(999);
+        let at =
+            1 + (1..).find(|at| !life.known.contains_key(&fleet::machine(role, *at).name)).unwrap_or(999);
         let mut new = fleet::machine(role, at);
         // It gets the system that its fellows have by now.
         if let Some(fellow) = fleet.machines.values().find(|m| m.role == role) {
@@ -119,8 +120,12 @@ fn add(life: &mut Life, fleet: &mut Cluster, role: Role) {
 }
 
 fn pick(life: &mut Life, fleet: &Cluster, role: Role) -> Option<MachineName> {
-    let names: Vec<MachineName> =
-        fleet.machines.values().filter(|m| m.role == role && !m.skip).map(|m: &Arc<Machine>| m.name.clone()).collect();
+    let names: Vec<MachineName> = fleet
+        .machines
+        .values()
+        .filter(|m| m.role == role && !m.skip)
+        .map(|m: &Arc<Machine>| m.name.clone())
+        .collect();
     life.random.pick(&names).cloned()
 }
 
@@ -156,8 +161,9 @@ fn mark_delete(life: &mut Life) {
 
 /// The configured first server must be a control plane that there is.
 fn settle_first_server(fleet: &mut Cluster) {
-    let is_control_plane =
-        |fleet: &Cluster| fleet.machines.get(&fleet.ha.first_server).is_some_and(|m| m.role == Role::ControlPlane);
+    let is_control_plane = |fleet: &Cluster| {
+        fleet.machines.get(&fleet.ha.first_server).is_some_and(|m| m.role == Role::ControlPlane)
+    };
     if !is_control_plane(fleet) {
         let first = fleet.control_planes().next().map(|m| m.name.clone());
         fleet.ha.first_server = first.expect("changes leave a control plane");
@@ -190,8 +196,12 @@ pub(super) fn damage(life: &mut Life) {
 
 /// What was switched off is switched on, and what somebody cordoned is uncordoned: half of it.
 fn heal_some(world: &mut World) {
-    let off: Vec<MachineName> =
-        world.metal.values().filter(|m| !m.power && m.os != Running::Nothing).map(|m| m.name.clone()).collect();
+    let off: Vec<MachineName> = world
+        .metal
+        .values()
+        .filter(|m| !m.power && m.os != Running::Nothing)
+        .map(|m| m.name.clone())
+        .collect();
     for name in off {
         if world.random("heal").chance(700) {
             world.reboot(&name);

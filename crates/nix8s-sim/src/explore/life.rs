@@ -240,7 +240,8 @@ impl Life {
         for wait in waits {
             match (wait.cause, &wait.machine) {
                 (Cause::GivenUp, Some(machine)) => {
-                    let failed = self.sim.with(|w| w.metal.get(machine).is_some_and(|m| !m.failed.is_empty()));
+                    let failed =
+                        self.sim.with(|w| w.metal.get(machine).is_some_and(|m| !m.failed.is_empty()));
                     if !failed {
                         said.push(What::Retry { machine: machine.clone() });
                     }
@@ -249,7 +250,10 @@ impl Life {
                     self.permit.max_affected = Some(1000);
                     let roles = wait.text.contains("--node");
                     if roles {
-                        self.permit.nodes.get_or_insert_with(|| self.known.keys().cloned().collect()).insert(machine.clone());
+                        self.permit
+                            .nodes
+                            .get_or_insert_with(|| self.known.keys().cloned().collect())
+                            .insert(machine.clone());
                     }
                     helped = true;
                 }
@@ -274,15 +278,19 @@ impl Life {
             }
         }
         let clock = Arc::clone(&self.sim.shared().clock) as _;
-        let failed = |e: std::io::Error| Problem::NotConverged(vec![format!("the event log is damaged: {e}")]);
-        let mut journal = Journal::open(Arc::clone(&self.store) as _, clock, "person".to_owned()).map_err(failed)?;
+        let failed =
+            |e: std::io::Error| Problem::NotConverged(vec![format!("the event log is damaged: {e}")]);
+        let mut journal =
+            Journal::open(Arc::clone(&self.store) as _, clock, "person".to_owned()).map_err(failed)?;
         journal.record(whats).map_err(failed)
     }
 }
 
 fn waits_of(ending: &Ending) -> Vec<Wait> {
     match ending {
-        Ending::NeedsPermit { waits } | Ending::WaitsOutside { waits } | Ending::TimedOut { waits } => waits.clone(),
+        Ending::NeedsPermit { waits } | Ending::WaitsOutside { waits } | Ending::TimedOut { waits } => {
+            waits.clone()
+        }
         Ending::Converged | Ending::Interrupted | Ending::Refused { .. } | Ending::Bug { .. } => Vec::new(),
     }
 }
@@ -297,8 +305,12 @@ fn show(at: i64, progress: &Progress) {
             }
         }
         Progress::StepStarted { step, .. } => println!("{at:>7}   start {}: {}", step.id, step.reason),
-        Progress::StepDone { step, note, .. } => println!("{at:>7}   done  {} {}", step.id, note.as_deref().unwrap_or("")),
-        Progress::StepFailed { step, failure, .. } => println!("{at:>7}   FAIL  {}: {}", step.id, failure.message),
+        Progress::StepDone { step, note, .. } => {
+            println!("{at:>7}   done  {} {}", step.id, note.as_deref().unwrap_or(""))
+        }
+        Progress::StepFailed { step, failure, .. } => {
+            println!("{at:>7}   FAIL  {}: {}", step.id, failure.message)
+        }
         Progress::StepSkipped { step, why } => println!("{at:>7}   skip  {}: {why}", step.id),
         Progress::Waiting { .. } => {}
         Progress::Warning { text } => println!("{at:>7}   warning: {text}"),

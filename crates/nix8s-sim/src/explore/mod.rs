@@ -3,6 +3,7 @@
 
 mod change;
 mod life;
+pub mod scale;
 
 use std::time::Duration;
 
@@ -87,7 +88,11 @@ impl std::fmt::Display for Finding {
                 }
             }
         }
-        write!(f, "replay it with: NIX8S_SEED={} cargo test -p nix8s-sim --test converge -- --nocapture", self.seed)
+        write!(
+            f,
+            "replay it with: NIX8S_SEED={} cargo test -p nix8s-sim --test converge -- --nocapture",
+            self.seed
+        )
     }
 }
 

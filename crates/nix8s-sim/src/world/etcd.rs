@@ -83,8 +83,12 @@ impl World {
         let id = self.fresh();
         let member = self.member_id();
         let version = self.version_on(name);
-        self.common_mut().etcd =
-            Some(Etcd { id, members: BTreeMap::from([(name.clone(), member)]), first: name.clone(), version });
+        self.common_mut().etcd = Some(Etcd {
+            id,
+            members: BTreeMap::from([(name.clone(), member)]),
+            first: name.clone(),
+            version,
+        });
         self.common_mut().platforms.clear();
         for node in self.nodes.keys().cloned().collect::<Vec<_>>() {
             self.remove_node(&node);

@@ -72,7 +72,8 @@ impl World {
             }
             (Role::Worker, _, Some(Belongs::Joined(id))) if Some(id) == current => Started::Yes,
             (Role::ControlPlane | Role::Worker, _, _) => {
-                let Some(id) = current.filter(|_| !cut && self.api_up() && file.contains("server: https://")) else {
+                let Some(id) = current.filter(|_| !cut && self.api_up() && file.contains("server: https://"))
+                else {
                     if let Some(metal) = self.metal_mut(name) {
                         metal.kube.state = metal.kube.state.or(Some(Belongs::Begun));
                     }

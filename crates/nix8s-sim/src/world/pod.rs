@@ -64,7 +64,9 @@ impl World {
             }
         }
         for name in pending {
-            let Some(place) = load.iter().min_by_key(|(_, count)| **count).map(|(n, _)| n.clone()) else { return };
+            let Some(place) = load.iter().min_by_key(|(_, count)| **count).map(|(n, _)| n.clone()) else {
+                return;
+            };
             *load.entry(place.clone()).or_default() += 1;
             let ready_at = self.now + self.seconds("pod", 5, 20);
             if let Some(pod) = self.pod_mut(&name) {
@@ -77,7 +79,8 @@ impl World {
     /// Pods on a node that is not Ready for long are made anew elsewhere (the not-ready toleration's five minutes).
     fn give_up_dead_nodes(&mut self) {
         let dead = |name: &MachineName| {
-            let well = self.metal.get(name).is_some_and(|m| m.health.well || self.now < m.health.since + TOLERATED);
+            let well =
+                self.metal.get(name).is_some_and(|m| m.health.well || self.now < m.health.since + TOLERATED);
             !well && self.nodes.get(name).is_some_and(|n| !n.ready)
         };
         let lost: Vec<MachineName> = self.nodes.keys().filter(|name| dead(name)).cloned().collect();

@@ -83,7 +83,8 @@ impl World {
         let from = self.metal.get(name).and_then(|m| m.running()).and_then(|p| self.systems.get(p));
         let differs = match (from, self.systems.get(to)) {
             (Some(a), Some(b)) => {
-                a.system.parts.kernel != b.system.parts.kernel || a.system.parts.initrd != b.system.parts.initrd
+                a.system.parts.kernel != b.system.parts.kernel
+                    || a.system.parts.initrd != b.system.parts.initrd
             }
             (None, _) | (_, None) => false,
         };
@@ -100,7 +101,8 @@ impl World {
         if switch.nonce != nonce || switch.state != SwitchState::Armed || !metal.is_up(self.now) {
             return;
         }
-        let reboots = metal.installed.as_ref().is_some_and(|i| i.default == switch.to && i.running != switch.to);
+        let reboots =
+            metal.installed.as_ref().is_some_and(|i| i.default == switch.to && i.running != switch.to);
         if reboots {
             self.reboot(name);
         } else {

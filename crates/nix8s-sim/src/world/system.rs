@@ -94,7 +94,14 @@ pub fn evaluate(distribution: Distribution, machine: &Machine, version: &Version
     }
     let text = format!(
         "{} {} {} {} {} {} {} {distribution} {}",
-        machine.name, parts.kernel, parts.initrd, parts.kubernetes, parts.disks, parts.network, parts.rest, machine.role
+        machine.name,
+        parts.kernel,
+        parts.initrd,
+        parts.kubernetes,
+        parts.disks,
+        parts.network,
+        parts.rest,
+        machine.role
     );
     let path = store_path(&text, &machine.name);
     Some(Kind { system: System { path, parts, version }, role: machine.role, distribution })

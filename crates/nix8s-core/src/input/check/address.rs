@@ -41,7 +41,13 @@ pub fn check(cx: &Cx<'_>, ha: &Ha, members: &[Member<'_>], document: &Tree, repo
         }
         if let Some(first) = seen.insert(ip, &member.entry.key) {
             let message = format!("{ip} is the address of {first} as well");
-            report.error(Problem { code: code::DUPLICATE_IP, span, path: &path.key("ip"), message, help: None });
+            report.error(Problem {
+                code: code::DUPLICATE_IP,
+                span,
+                path: &path.key("ip"),
+                message,
+                help: None,
+            });
         }
     }
     dhcp_range(cx, ha, members, document, report);
@@ -57,7 +63,11 @@ struct Net {
 fn networks(cx: &Cx<'_>) -> Vec<Net> {
     let mut all = vec![
         Net { name: "network.podCidr", net: cx.network.pod_cidr, span: cx.span(&["network", "podCidr"]) },
-        Net { name: "network.serviceCidr", net: cx.network.service_cidr, span: cx.span(&["network", "serviceCidr"]) },
+        Net {
+            name: "network.serviceCidr",
+            net: cx.network.service_cidr,
+            span: cx.span(&["network", "serviceCidr"]),
+        },
     ];
     let cozystack = cx.tree.get("cozystack").filter(|cozystack| is_asked_for(cozystack));
     if cozystack.is_some() {
@@ -72,11 +82,18 @@ fn overlaps(cx: &Cx<'_>, networks: &[Net], report: &mut Report) {
     for (index, one) in networks.iter().enumerate() {
         for other in &networks[index + 1..] {
             if one.net.contains(&other.net) || other.net.contains(&one.net) {
-                let message = format!("{} ({}) and {} ({}) overlap", one.name, one.net, other.name, other.net);
+                let message =
+                    format!("{} ({}) and {} ({}) overlap", one.name, one.net, other.name, other.net);
                 let help = Some("give each a network of its own".to_owned());
                 let span = if other.span == cx.entry.key_span { one.span } else { other.span };
                 let path = format!("{}.{}", cx.path, if span == one.span { one.name } else { other.name });
-                report.error(Problem { code: code::OVERLAP, span, path: &Path::Printed(&path), message, help });
+                report.error(Problem {
+                    code: code::OVERLAP,
+                    span,
+                    path: &Path::Printed(&path),
+                    message,
+                    help,
+                });
             }
         }
     }
@@ -116,7 +133,8 @@ fn dhcp_range(cx: &Cx<'_>, ha: &Ha, members: &[Member<'_>], document: &Tree, rep
     let mut warn = |ip: IpAddr, span: Span, path: &Path<'_>| {
         let same_family = ip.is_ipv4() == from.is_ipv4();
         if same_family && from <= ip && ip <= to {
-            let message = format!("{ip} is inside the DHCP range {from}-{to}: another machine may be given it");
+            let message =
+                format!("{ip} is inside the DHCP range {from}-{to}: another machine may be given it");
             let help = Some("take it out of provisioning.pxe.dhcp.range".to_owned());
             report.warning(Problem { code: code::IN_DHCP_RANGE, span, path, message, help });
         }

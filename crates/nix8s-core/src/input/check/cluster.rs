@@ -1,13 +1,13 @@
 //! A cluster as a whole: control planes, high availability, secrets, settings without effect.
 
 use super::super::code;
+use super::super::fleet::late::is_asked_for;
+use super::super::fleet::machine::Member;
 use super::super::get;
 use super::super::report::Path;
 use super::super::report::Problem;
 use super::super::report::Report;
 use super::super::report::quoted;
-use super::super::fleet::late::is_asked_for;
-use super::super::fleet::machine::Member;
 use super::super::resolve::suggest;
 use super::super::tree::Entry;
 use super::super::tree::Span;
@@ -64,13 +64,15 @@ fn control_planes(cx: &Cx<'_>, ha: &Ha, members: &[Member<'_>], report: &mut Rep
         report.error(Problem { code: code::NO_CONTROL_PLANE, span, path, message, help });
     }
     if voters > 1 && ha.vip.is_none() {
-        let message = format!("has {voters} control planes and no vip: when the first one is down, nothing can join");
+        let message =
+            format!("has {voters} control planes and no vip: when the first one is down, nothing can join");
         let help = Some("set ha.vip to a free address of the machines' network".to_owned());
         report.warning(Problem { code: code::NO_VIP, span, path, message, help });
     }
     if voters > 0 && voters.is_multiple_of(2) {
         let (lost, with) = ((voters - 1) / 2, voters - 1);
-        let message = format!("has {voters} control planes: etcd survives the loss of {lost}, as with {with}");
+        let message =
+            format!("has {voters} control planes: etcd survives the loss of {lost}, as with {with}");
         let help = Some("use 1, 3 or 5".to_owned());
         report.warning(Problem { code: code::EVEN_VOTERS, span, path, message, help });
     }
@@ -103,7 +105,8 @@ fn first_server(cx: &Cx<'_>, members: &[Member<'_>], report: &mut Report) {
     let is_it = |m: &&Member<'_>| *m.entry.key == *name || m.machine.name.as_str() == name;
     let above = cx.path.key("ha");
     let (span, path) = (named.span, &above.key("firstServer"));
-    let control_planes = members.iter().filter(|m| m.machine.role == Role::ControlPlane).map(|m| &*m.entry.key);
+    let control_planes =
+        members.iter().filter(|m| m.machine.role == Role::ControlPlane).map(|m| &*m.entry.key);
     let help = suggest(&name, control_planes);
     match members.iter().find(is_it) {
         Some(member) if member.machine.role == Role::ControlPlane => {}

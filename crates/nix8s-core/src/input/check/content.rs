@@ -27,7 +27,9 @@ pub fn check(cx: &Cx<'_>, report: &mut Report) {
 
 /// Reports that a map lacks a key without which it means nothing.
 pub fn needs(tree: Option<&Tree>, key: &str, path: &Path<'_>, report: &mut Report) {
-    let Some(tree) = tree.filter(|tree| matches!(tree.value, super::super::tree::Value::Map(_))) else { return };
+    let Some(tree) = tree.filter(|tree| matches!(tree.value, super::super::tree::Value::Map(_))) else {
+        return;
+    };
     if tree.get(key).is_none() {
         let message = format!("has no {key}");
         report.error(Problem { code: code::MISSING, span: tree.span, path, message, help: None });
@@ -101,7 +103,10 @@ fn ordered(order: &[Tree], names: &[&str], path: &Path<'_>, report: &mut Report)
 }
 
 fn metallb(cx: &Cx<'_>, report: &mut Report) {
-    let Some(metallb) = cx.tree.get("metallb").filter(|tree| get::flag(tree, &["enable"]) == Some(true)) else { return };
+    let Some(metallb) = cx.tree.get("metallb").filter(|tree| get::flag(tree, &["enable"]) == Some(true))
+    else {
+        return;
+    };
     let path = &cx.path.key("metallb");
     needs(Some(metallb), "addresses", path, report);
     if get::text(metallb, &["mode"]).as_deref() == Some("bgp") {

@@ -58,7 +58,8 @@ pub fn check(cx: &Cx<'_>, members: &[Member<'_>], macs: &Macs, names: &mut Names
         let path = above.key(&member.entry.key);
         let span = member.entry.key_span;
         if let Some(first) = names.insert(member.machine.name.clone(), span) {
-            let message = format!("the machine name {} is taken at {}", member.machine.name, report.show(first));
+            let message =
+                format!("the machine name {} is taken at {}", member.machine.name, report.show(first));
             let help = Some("host names are the same in no two places of a fleet: set name".to_owned());
             report.error(Problem { code: code::DUPLICATE_NAME, span, path: &path, message, help });
         }
@@ -84,7 +85,8 @@ pub fn check(cx: &Cx<'_>, members: &[Member<'_>], macs: &Macs, names: &mut Names
             let help = Some("a network card is in one machine: set network.mac on each member".to_owned());
             report.error(Problem { code: code::DUPLICATE_MAC, span, path, message, help });
         } else {
-            let message = format!("{mac} comes from a template that {} members use, so it is not used", uses.all);
+            let message =
+                format!("{mac} comes from a template that {} members use, so it is not used", uses.all);
             let help = Some("set network.mac on the members".to_owned());
             report.warning(Problem { code: code::SHARED_MAC, span, path, message, help });
         }

@@ -33,9 +33,9 @@ pub fn check(document: &Tree, report: &mut Report) {
 fn level(tree: &Tree, path: &Path<'_>, report: &mut Report) {
     let Some(disko) = tree.get("disko") else { return };
     let profile = get::text(tree, &["install", "profile"]);
-    let layout = tree.at(&["install", "disks"]).or_else(|| {
-        tree.at(&["install", "profile"]).filter(|_| profile.as_deref() != Some("custom"))
-    });
+    let layout = tree
+        .at(&["install", "disks"])
+        .or_else(|| tree.at(&["install", "profile"]).filter(|_| profile.as_deref() != Some("custom")));
     if let Some(layout) = layout {
         let message = "install lays out the disks, and disko does too".to_owned();
         let help = Some("keep one of the two here; further down, one replaces the other".to_owned());

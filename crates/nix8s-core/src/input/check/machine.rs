@@ -28,8 +28,13 @@ pub fn check(cx: &Cx<'_>, member: &Member<'_>, path: &Path<'_>, report: &mut Rep
 fn is_plain(tree: &Tree) -> bool {
     let install = tree.get("install").map(Tree::entries).unwrap_or_default();
     let disks = tree.at(&["install", "disks"]).map(Tree::entries).unwrap_or_default();
-    let alone = |entry: &super::super::tree::Entry| matches!(&*entry.key, "disks" | "profile" | "enable" | "rootSize");
-    install.iter().all(alone) && disks.len() < 2 && tree.get("extensions").is_none() && tree.get("disko").is_none()
+    let alone = |entry: &super::super::tree::Entry| {
+        matches!(&*entry.key, "disks" | "profile" | "enable" | "rootSize")
+    };
+    install.iter().all(alone)
+        && disks.len() < 2
+        && tree.get("extensions").is_none()
+        && tree.get("disko").is_none()
 }
 
 fn layout(member: &Member<'_>, path: &Path<'_>, report: &mut Report) {
@@ -53,17 +58,28 @@ fn layout(member: &Member<'_>, path: &Path<'_>, report: &mut Report) {
         report.error(Problem { code: code::MISSING, span, path, message, help: Some(help.to_owned()) });
     };
     match profile.text().as_deref() {
-        Some("etcd-optimized") if installs && disks.etcd.is_none() => missing("a disk for etcd", "set install.disks.etcd"),
-        Some("custom") if installs && tree.get("disko").is_none() => missing("disko", "describe the layout under disko"),
+        Some("etcd-optimized") if installs && disks.etcd.is_none() => {
+            missing("a disk for etcd", "set install.disks.etcd");
+        }
+        Some("custom") if installs && tree.get("disko").is_none() => {
+            missing("disko", "describe the layout under disko");
+        }
         _ => {}
     }
 }
 
 /// Every disk that the settings name, with its place.
 fn named(tree: &Tree) -> Vec<&Tree> {
-    let one = [["install", "disks", "main"].as_slice(), &["install", "disks", "etcd"], &["extensions", "linstor", "disk"]];
-    let lists =
-        [["install", "disks", "data"].as_slice(), &["extensions", "drbd", "devices"], &["extensions", "linstor", "disks"]];
+    let one = [
+        ["install", "disks", "main"].as_slice(),
+        &["install", "disks", "etcd"],
+        &["extensions", "linstor", "disk"],
+    ];
+    let lists = [
+        ["install", "disks", "data"].as_slice(),
+        &["extensions", "drbd", "devices"],
+        &["extensions", "linstor", "disks"],
+    ];
     let mut all: Vec<&Tree> = one.iter().filter_map(|path| tree.at(path)).collect();
     all.extend(lists.iter().filter_map(|path| tree.at(path)).flat_map(Tree::items));
     all
@@ -75,7 +91,8 @@ fn disks(member: &Member<'_>, path: &Path<'_>, report: &mut Report) {
     if named.len() + customs < 2 {
         return;
     }
-    let mut seen: Vec<std::borrow::Cow<'_, str>> = member.settings.disks.custom.iter().map(|d| d.as_str().into()).collect();
+    let mut seen: Vec<std::borrow::Cow<'_, str>> =
+        member.settings.disks.custom.iter().map(|d| d.as_str().into()).collect();
     let mut by_kernel = Vec::new();
     for tree in named {
         let Some(device) = tree.text() else { continue };
@@ -96,12 +113,16 @@ fn disks(member: &Member<'_>, path: &Path<'_>, report: &mut Report) {
 /// The kernel numbers disks in the order in which they answer, which may differ at the next boot.
 fn is_kernel_name(device: &str) -> bool {
     let Some(name) = device.strip_prefix("/dev/") else { return false };
-    !name.contains('/') && ["sd", "nvme", "vd", "hd", "xvd", "mmcblk"].iter().any(|kind| name.starts_with(kind))
+    !name.contains('/')
+        && ["sd", "nvme", "vd", "hd", "xvd", "mmcblk"].iter().any(|kind| name.starts_with(kind))
 }
 
 fn kernel_names(span: Span, disks: &[(Span, String)], path: &Path<'_>, report: &mut Report) {
     let names: Vec<&str> = disks.iter().map(|(_, name)| &**name).collect();
-    let message = format!("{} may be other disks after the next boot: the kernel counts them as they answer", names.join(", "));
+    let message = format!(
+        "{} may be other disks after the next boot: the kernel counts them as they answer",
+        names.join(", ")
+    );
     let help = Some("name them by /dev/disk/by-id/…".to_owned());
     report.warning(Problem { code: code::KERNEL_NAME, span, path, message, help });
 }
@@ -110,7 +131,12 @@ fn file_system(member: &Member<'_>, path: &Path<'_>, report: &mut Report) {
     let tree = &*member.settings.tree;
     let install = path.key("install");
     if get::flag(tree, &["install", "encryption", "enable"]) == Some(true) {
-        super::content::needs(tree.at(&["install", "encryption"]), "keyFile", &install.key("encryption"), report);
+        super::content::needs(
+            tree.at(&["install", "encryption"]),
+            "keyFile",
+            &install.key("encryption"),
+            report,
+        );
     }
     let is_xfs = get::text(tree, &["install", "filesystem", "type"]).as_deref() == Some("xfs");
     let options = tree.at(&["install", "filesystem", "options"]).map(Tree::items).unwrap_or_default();

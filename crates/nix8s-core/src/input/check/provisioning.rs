@@ -24,8 +24,10 @@ pub fn check(document: &Tree, report: &mut Report) {
 
 /// Rules of discovery assign templates that exist.
 fn rules(document: &Tree, report: &mut Report) {
-    let rules = document.at(&["provisioning", "pxe", "discovery", "rules"]).map(Tree::items).unwrap_or_default();
-    let names = || document.get("nodes").map(Tree::entries).unwrap_or_default().iter().map(|entry| &*entry.key);
+    let rules =
+        document.at(&["provisioning", "pxe", "discovery", "rules"]).map(Tree::items).unwrap_or_default();
+    let names =
+        || document.get("nodes").map(Tree::entries).unwrap_or_default().iter().map(|entry| &*entry.key);
     let root = Path::Root;
     let pxe = root.key("provisioning");
     let pxe = pxe.key("pxe");
@@ -35,7 +37,9 @@ fn rules(document: &Tree, report: &mut Report) {
         let path = above.item(index);
         super::content::needs(Some(rule), "assign", &path, report);
         let Some(assign) = rule.get("assign") else { continue };
-        let Some(name) = assign.text().filter(|name| !names().any(|known| *known == **name)) else { continue };
+        let Some(name) = assign.text().filter(|name| !names().any(|known| *known == **name)) else {
+            continue;
+        };
         let message = format!("there is no template {} in nodes", quoted(&name));
         let help = suggest(&name, names());
         let path = &path.key("assign");
@@ -46,8 +50,15 @@ fn rules(document: &Tree, report: &mut Report) {
 /// A folder of one's own, or a provider for which the configuration is generated.
 fn terraform(document: &Tree, report: &mut Report) {
     let Some(terraform) = document.at(&["provisioning", "terraform"]) else { return };
-    if matches!(terraform.value, Value::Map(_)) && get::text(terraform, &["dir"]).is_some() == terraform.get("provider").is_some() {
+    if matches!(terraform.value, Value::Map(_))
+        && get::text(terraform, &["dir"]).is_some() == terraform.get("provider").is_some()
+    {
         let root = Path::Root;
-        super::content::exactly_one(terraform, &["dir", "provider"], &root.key("provisioning").key("terraform"), report);
+        super::content::exactly_one(
+            terraform,
+            &["dir", "provider"],
+            &root.key("provisioning").key("terraform"),
+            report,
+        );
     }
 }

@@ -16,8 +16,14 @@ use super::content::exactly_one;
 use super::content::needs;
 
 /// The phases of bootstrap that nix8s brings, and their orders.
-const PHASES: &[(&str, i64)] =
-    &[("pre", 0), ("discovery", 100), ("provisioning", 200), ("kubernetes", 300), ("cozystack", 400), ("post", 1000)];
+const PHASES: &[(&str, i64)] = &[
+    ("pre", 0),
+    ("discovery", 100),
+    ("provisioning", 200),
+    ("kubernetes", 300),
+    ("cozystack", 400),
+    ("post", 1000),
+];
 
 /// Reconcilers that nix8s brings, which users' own may run after.
 const RECONCILERS: &[&str] = &[
@@ -66,7 +72,13 @@ pub fn check(document: &Tree, cx: &Cx<'_>, members: &[Member<'_>], report: &mut 
     }
     for script in at(&["bootstrap", "activationScripts"]) {
         let path = bootstrap.key("activationScripts").key(&script.key).to_string();
-        all.push(Waiting { name: &script.key, tree: &script.tree, path, order: Some(i64::MAX), after: "deps" });
+        all.push(Waiting {
+            name: &script.key,
+            tree: &script.tree,
+            path,
+            order: Some(i64::MAX),
+            after: "deps",
+        });
     }
     listed(cx.tree.get("scripts"), cx.path, &phases, &mut all, report);
     for script in &all {
@@ -126,18 +138,32 @@ fn body(script: &Waiting<'_>, phases: &BTreeMap<&str, i64>, cx: &Cx<'_>, report:
     {
         let message = format!("there is no phase {}", quoted(&name));
         let help = suggest(&name, phases.keys().copied());
-        report.error(Problem { code: code::UNKNOWN_NAME, span: phase.span, path: &path.key("phase"), message, help });
+        report.error(Problem {
+            code: code::UNKNOWN_NAME,
+            span: phase.span,
+            path: &path.key("phase"),
+            message,
+            help,
+        });
     }
     let members = cx.tree.get("members").map(Tree::entries).unwrap_or_default();
     for node in script.tree.get("nodes").map(Tree::items).unwrap_or_default() {
         let Some(name) = node.text() else { continue };
-        let is_it = |key: &str| *key == *name || name.strip_suffix(key).is_some_and(|rest| rest.ends_with('-'));
-        let named = |entry: &super::super::tree::Entry| get::text(&entry.tree, &["name"]).as_deref() == Some(&name);
+        let is_it =
+            |key: &str| *key == *name || name.strip_suffix(key).is_some_and(|rest| rest.ends_with('-'));
+        let named =
+            |entry: &super::super::tree::Entry| get::text(&entry.tree, &["name"]).as_deref() == Some(&name);
         let is_here = members.iter().any(|entry| is_it(&entry.key) || named(entry));
         if !is_here && path.to_string().starts_with("clusters.") {
             let message = format!("there is no member {} in this cluster", quoted(&name));
             let help = suggest(&name, members.iter().map(|entry| &*entry.key));
-            report.error(Problem { code: code::UNKNOWN_NAME, span: node.span, path: &path.key("nodes"), message, help });
+            report.error(Problem {
+                code: code::UNKNOWN_NAME,
+                span: node.span,
+                path: &path.key("nodes"),
+                message,
+                help,
+            });
         }
     }
 }
@@ -151,7 +177,13 @@ fn reconcilers(document: &Tree, report: &mut Report) {
         let path = above.key("reconcilers");
         let path = path.key(&entry.key);
         needs(Some(&entry.tree), "run", &path, report);
-        all.push(Waiting { name: &entry.key, tree: &entry.tree, path: path.to_string(), order: None, after: "after" });
+        all.push(Waiting {
+            name: &entry.key,
+            tree: &entry.tree,
+            path: path.to_string(),
+            order: None,
+            after: "after",
+        });
     }
     waiting(&all, RECONCILERS, report);
 }

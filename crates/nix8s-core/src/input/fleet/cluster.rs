@@ -47,7 +47,13 @@ pub const COZYSTACK_KNOWN: &[&str] = &["1.6.2"];
 pub type Names = BTreeMap<MachineName, Span>;
 
 /// Builds a cluster; `None` when its name is not one, which has been reported.
-pub fn build(cx: &Cx<'_>, entry: &Entry, path: &Path<'_>, names: &mut Names, report: &mut Report) -> Option<Cluster> {
+pub fn build(
+    cx: &Cx<'_>,
+    entry: &Entry,
+    path: &Path<'_>,
+    names: &mut Names,
+    report: &mut Report,
+) -> Option<Cluster> {
     let tree = &entry.tree;
     let name: ClusterName = entry.key.parse().ok()?;
     let distribution = distribution(tree);
@@ -99,11 +105,18 @@ fn distribution(tree: &Tree) -> Distribution {
     get::word(tree, &["distribution"], &words).unwrap_or(Distribution::K3s)
 }
 
-fn version(tree: &Tree, distribution: Distribution, entry: &Entry, path: &Path<'_>, report: &mut Report) -> Version {
+fn version(
+    tree: &Tree,
+    distribution: Distribution,
+    entry: &Entry,
+    path: &Path<'_>,
+    report: &mut Report,
+) -> Version {
     let default = || VERSION_DEFAULT.parse().expect("the constant is a version");
     let Some(written) = tree.get("version") else {
         let message = format!("no version is given; {VERSION_DEFAULT} is taken");
-        let help = Some(format!("write version: \"{VERSION_DEFAULT}\", so that a newer nix8s changes nothing"));
+        let help =
+            Some(format!("write version: \"{VERSION_DEFAULT}\", so that a newer nix8s changes nothing"));
         report.warning(Problem { code: code::NO_VERSION, span: entry.key_span, path, message, help });
         return default();
     };
@@ -119,7 +132,8 @@ fn version(tree: &Tree, distribution: Distribution, entry: &Entry, path: &Path<'
 
 fn network(tree: &Tree) -> ClusterNetwork {
     let net = |key: &str, default: &str| {
-        get::parsed(tree, &["network", key]).unwrap_or_else(|| default.parse().expect("the defaults are networks"))
+        get::parsed(tree, &["network", key])
+            .unwrap_or_else(|| default.parse().expect("the defaults are networks"))
     };
     let service_cidr: ipnet::IpNet = net("serviceCidr", "10.43.0.0/16");
     let mesh = get::word(tree, &["network", "mesh"], &[("none", Mesh::None), ("wireguard", Mesh::Wireguard)]);
@@ -176,7 +190,9 @@ fn vrrp_id(cluster: &ClusterName) -> u8 {
 /// nothing asks for: its own.
 fn first_server(tree: &Tree, cluster: &ClusterName, members: &[Member<'_>]) -> MachineName {
     let named = get::text(tree, &["ha", "firstServer"]);
-    let is_named = |m: &&Member<'_>| named.as_deref().is_some_and(|n| m.machine.member.as_str() == n || m.machine.name.as_str() == n);
+    let is_named = |m: &&Member<'_>| {
+        named.as_deref().is_some_and(|n| m.machine.member.as_str() == n || m.machine.name.as_str() == n)
+    };
     let control_planes = || members.iter().filter(|m| m.machine.role == Role::ControlPlane);
     let found = control_planes().find(is_named).or_else(|| control_planes().min_by_key(|m| &m.machine.name));
     match found {
@@ -205,13 +221,20 @@ fn gates(tree: &Tree) -> Gates {
     let at = |key: &'static str| ["gates", key];
     let items = |key: &'static str| tree.at(&["gates", key]).map(Tree::items).unwrap_or_default();
     let http = |gate: &Tree| {
-        Some(HttpGate { url: get::text(gate, &["url"])?, expect: get::number(gate, &["expect"]).unwrap_or(200) })
+        Some(HttpGate {
+            url: get::text(gate, &["url"])?,
+            expect: get::number(gate, &["expect"]).unwrap_or(200),
+        })
     };
     Gates {
         ready: get::flag(tree, &at("ready")).unwrap_or(true),
         units: get::texts(tree, &at("units")),
         http: items("http").iter().filter_map(http).collect(),
-        later: items("script").iter().chain(items("promql")).map(|gate| json::value(gate).to_string()).collect(),
+        later: items("script")
+            .iter()
+            .chain(items("promql"))
+            .map(|gate| json::value(gate).to_string())
+            .collect(),
         soak: get::duration(tree, &at("soak")).unwrap_or(Duration::from_secs(30)),
         retries: get::number(tree, &at("retries")).unwrap_or(3),
         timeout: get::duration(tree, &at("timeout")).unwrap_or(Duration::from_secs(180)),
@@ -231,7 +254,13 @@ fn platform(tree: &Tree, path: &Path<'_>, report: &mut Report) -> Option<Platfor
         let help = Some(format!("there are: {}, or latest", COZYSTACK_KNOWN.join(", ")));
         let span = cozystack.get("version").map_or(cozystack.span, |tree| tree.span);
         let path = path.key("cozystack");
-        report.error(Problem { code: code::COZYSTACK_VERSION, span, path: &path.key("version"), message, help });
+        report.error(Problem {
+            code: code::COZYSTACK_VERSION,
+            span,
+            path: &path.key("version"),
+            message,
+            help,
+        });
     }
     Some(Platform { name: "cozystack".to_owned(), version: version.to_owned() })
 }

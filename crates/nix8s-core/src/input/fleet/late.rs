@@ -26,7 +26,9 @@ impl Features {
     /// Notes the features among the keys of a map, and deeper.
     pub fn in_tables(&mut self, tree: &Tree, tables: &[&[Key]], path: &Path<'_>) {
         for entry in tree.entries().iter().filter(|entry| &*entry.key != "members") {
-            let Some(key) = tables.iter().flat_map(|t| t.iter()).find(|key| *key.name == *entry.key) else { continue };
+            let Some(key) = tables.iter().flat_map(|t| t.iter()).find(|key| *key.name == *entry.key) else {
+                continue;
+            };
             let path = &path.key(&entry.key);
             if let (Note::Later(what), true) = (key.note, is_asked_for(&entry.tree)) {
                 self.note(path, what);

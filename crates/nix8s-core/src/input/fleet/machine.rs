@@ -115,9 +115,9 @@ impl<'d> Members<'d> {
     ) -> Self {
         let version = version.to_string();
         let parts = ClusterParts::of(cx.document, cluster.tree, cluster.distribution, &version);
-        let ssh = PROVISIONERS.iter().map(|(word, kind)| {
-            (*kind, SshSettings::read(cx.document.at(&["provisioning", word, "ssh"])))
-        });
+        let ssh = PROVISIONERS
+            .iter()
+            .map(|(word, kind)| (*kind, SshSettings::read(cx.document.at(&["provisioning", word, "ssh"]))));
         let mut common = Common {
             cx,
             cluster,
@@ -236,7 +236,8 @@ impl<'d> Common<'_, 'd> {
         }
         let name = format!("{}-{}", self.name, entry.key);
         if name.len() > 63 && entry.key.parse::<MachineName>().is_ok() {
-            let message = format!("its name {name} has {} characters; a host name has at most 63", name.len());
+            let message =
+                format!("its name {name} has {} characters; a host name has at most 63", name.len());
             let help = Some("set name to something shorter".to_owned());
             report.error(Problem { code: code::NAME, span: entry.key_span, path, message, help });
         }
@@ -259,7 +260,12 @@ fn role(entry: &Entry, settings: Option<&Settings>, path: &Path<'_>, report: &mu
     role
 }
 
-fn ip(entry: &Entry, provisioner: Option<Provisioner>, path: &Path<'_>, report: &mut Report) -> Option<IpAddr> {
+fn ip(
+    entry: &Entry,
+    provisioner: Option<Provisioner>,
+    path: &Path<'_>,
+    report: &mut Report,
+) -> Option<IpAddr> {
     let assigns = provisioner
         .is_none_or(|kind| matches!(kind, Provisioner::Terraform | Provisioner::Lima | Provisioner::Pxe));
     let Some(written) = entry.tree.get("ip") else {
@@ -272,7 +278,13 @@ fn ip(entry: &Entry, provisioner: Option<Provisioner>, path: &Path<'_>, report: 
     };
     if !assigns && written.text().as_deref() == Some("auto") {
         let message = "ip: auto needs a provisioner that learns addresses: terraform, lima or pxe".to_owned();
-        report.error(Problem { code: code::NO_IP, span: written.span, path: &path.key("ip"), message, help: None });
+        report.error(Problem {
+            code: code::NO_IP,
+            span: written.span,
+            path: &path.key("ip"),
+            message,
+            help: None,
+        });
     }
     get::parsed(&entry.tree, &["ip"])
 }

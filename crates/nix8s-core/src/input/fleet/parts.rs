@@ -61,8 +61,22 @@ pub fn of(settings: &Settings, cluster: &ClusterParts, role: Role, address: Opti
         Role::None => "",
     };
     let mut rest = String::new();
-    add(&mut rest, tree, &[&["profiles"], &["nixosModules"], &["ssh", "authorizedKeys"], &["ssh", "rootLogin"]]);
-    add(&mut rest, tree, &[&["extensions", "monitoring"], &["extensions", "storage"], &["extensions", "linstor"]]);
+    add(
+        &mut rest,
+        tree,
+        &[
+            &["stateVersion"],
+            &["profiles"],
+            &["nixosModules"],
+            &["ssh", "authorizedKeys"],
+            &["ssh", "rootLogin"],
+        ],
+    );
+    add(
+        &mut rest,
+        tree,
+        &[&["extensions", "monitoring"], &["extensions", "storage"], &["extensions", "linstor"]],
+    );
     raw_nixos(&mut rest, tree);
     extensions(&mut rest, tree);
     rest.push_str(&cluster.everywhere);
@@ -93,7 +107,10 @@ pub fn of(settings: &Settings, cluster: &ClusterParts, role: Role, address: Opti
         ),
         kubernetes: section(&[&["extensions", "gpu", "containerRuntime"]], &[kubernetes]),
         disks: section(&[&["install"], &["disko"], &["nixos", "fileSystems"]], &[]),
-        network: section(&[&["network"], &["nixos", "networking"]], &[&cluster.network, address.unwrap_or("")]),
+        network: section(
+            &[&["network"], &["nixos", "networking"]],
+            &[&cluster.network, address.unwrap_or("")],
+        ),
         rest: digest::of(rest.as_bytes()),
     }
 }
@@ -114,7 +131,8 @@ fn add(out: &mut String, tree: &Tree, paths: &[&[&str]]) {
 fn raw_nixos(out: &mut String, tree: &Tree) {
     let elsewhere = ["boot", "hardware", "networking", "fileSystems"];
     let options = tree.get("nixos").map(Tree::entries).unwrap_or_default();
-    let mut kept: Vec<&str> = options.iter().map(|entry| &*entry.key).filter(|key| !elsewhere.contains(key)).collect();
+    let mut kept: Vec<&str> =
+        options.iter().map(|entry| &*entry.key).filter(|key| !elsewhere.contains(key)).collect();
     kept.sort_unstable();
     kept.iter().for_each(|key| add(out, tree, &[&["nixos", key]]));
 }

@@ -63,7 +63,11 @@ impl Settings {
 
 /// `role`.
 pub fn role(tree: &Tree) -> Option<Role> {
-    get::word(tree, &["role"], &[("control-plane", Role::ControlPlane), ("worker", Role::Worker), ("none", Role::None)])
+    get::word(
+        tree,
+        &["role"],
+        &[("control-plane", Role::ControlPlane), ("worker", Role::Worker), ("none", Role::None)],
+    )
 }
 
 fn node_meta(tree: &Tree) -> NodeMeta {

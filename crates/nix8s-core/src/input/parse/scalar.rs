@@ -61,10 +61,16 @@ mod tests {
         assert_eq!(read("-12"), Value::Integer(-12));
         assert_eq!(read("0o17"), Value::Integer(15));
         assert_eq!(read("1.30"), Value::Float(1.3, "1.30".into()));
-        for text in ["no", "off", "1.2.3", "192.168.1.1", "aa:bb", "0x", "-", "+", ".", "inf", "nan", "v1", "1h"] {
+        for text in
+            ["no", "off", "1.2.3", "192.168.1.1", "aa:bb", "0x", "-", "+", ".", "inf", "nan", "v1", "1h"]
+        {
             assert_eq!(read(text), Value::Text(text.into()), "{text}");
         }
         let long = "99999999999999999999";
-        assert_eq!(read(long), Value::Float(1e20, long.into()), "a number too large for 64 bits keeps its text");
+        assert_eq!(
+            read(long),
+            Value::Float(1e20, long.into()),
+            "a number too large for 64 bits keeps its text"
+        );
     }
 }

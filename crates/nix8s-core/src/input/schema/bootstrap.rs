@@ -2,8 +2,8 @@
 
 use super::super::form;
 use super::Kind;
-use super::later;
 use super::key;
+use super::later;
 use super::script::COMMAND;
 use super::script::SCRIPT;
 

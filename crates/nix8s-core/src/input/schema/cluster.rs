@@ -162,7 +162,10 @@ const GATES: Kind = Kind::Table(&[&[
     key("units", WORDS),
     key(
         "http",
-        Kind::List(&Kind::Table(&[&[key("url", Kind::Text(&form::URL)), key("expect", Kind::Int(100, 599))]])),
+        Kind::List(&Kind::Table(&[&[
+            key("url", Kind::Text(&form::URL)),
+            key("expect", Kind::Int(100, 599)),
+        ]])),
     ),
     later(
         "script",

@@ -10,7 +10,8 @@ use super::older;
 use super::provisioning::LIMA_MACHINE;
 
 /// A template.
-pub const NODE: Kind = Kind::Table(&[&[key("extends", Kind::Text(&form::TEXT)), key("role", ROLE)], SETTINGS]);
+pub const NODE: Kind =
+    Kind::Table(&[&[key("extends", Kind::Text(&form::TEXT)), key("role", ROLE)], SETTINGS]);
 
 /// What a machine does.
 pub const ROLE: Kind = Kind::Words(&["control-plane", "worker", "none"], &["server", "agent"]);
@@ -120,10 +121,7 @@ const INSTALL: Kind = Kind::Table(&[&[
         "filesystem",
         Kind::Table(&[&[key("type", Kind::Words(&["ext4", "xfs", "btrfs"], &[])), key("options", WORDS)]]),
     ),
-    key(
-        "encryption",
-        Kind::Table(&[&[key("enable", Kind::Flag), key("keyFile", Kind::Text(&form::FILE))]]),
-    ),
+    key("encryption", Kind::Table(&[&[key("enable", Kind::Flag), key("keyFile", Kind::Text(&form::FILE))]])),
 ]]);
 
 const GPU: &[Key] = &[
@@ -169,4 +167,3 @@ const KUBERNETES: Kind = Kind::Table(&[&[
     key("taints", Kind::List(&Kind::Text(&form::TAINT))),
     key("annotations", Kind::Named(&form::LABEL_KEY, &Kind::Text(&form::PROSE))),
 ]]);
-

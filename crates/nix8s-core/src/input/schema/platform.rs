@@ -10,10 +10,7 @@ pub const COZYSTACK: Kind = Kind::Table(&[&[
     key("enable", Kind::Flag),
     key("version", Kind::Text(&form::RELEASE_VERSION)),
     key("host", Kind::Text(&form::DOMAIN)),
-    key(
-        "variant",
-        Kind::Text(&form::PLAIN),
-    ),
+    key("variant", Kind::Text(&form::PLAIN)),
     key(
         "network",
         Kind::Table(&[&[
@@ -89,7 +86,10 @@ pub const MANIFESTS: Kind = Kind::Table(&[&[
                 key("file", Kind::Text(&form::FILE)),
                 key("dir", Kind::Text(&form::FILE)),
                 key("url", Kind::Text(&form::URL)),
-                key("content", Kind::Either(&[Kind::AnyMap, Kind::List(&Kind::AnyMap), Kind::Text(&form::PROSE)])),
+                key(
+                    "content",
+                    Kind::Either(&[Kind::AnyMap, Kind::List(&Kind::AnyMap), Kind::Text(&form::PROSE)]),
+                ),
                 key("kustomize", Kind::Text(&form::FILE)),
                 key("namespace", Kind::Text(&form::LABEL)),
                 key("serverSide", Kind::Flag),

@@ -12,10 +12,8 @@ use super::older;
 /// The kinds of provisioners, for members and clusters.
 pub const KINDS: &[&str] = &["nixos-anywhere", "nixos-rebuild", "manual", "pxe", "lima", "terraform", "iso"];
 
-const ALL: &[Key] = &[
-    key("ssh", SSH),
-    key("hardwareConfig", Kind::Either(&[Kind::Flag, Kind::Text(&form::FILE)])),
-];
+const ALL: &[Key] =
+    &[key("ssh", SSH), key("hardwareConfig", Kind::Either(&[Kind::Flag, Kind::Text(&form::FILE)]))];
 
 /// `provisioning`.
 pub const PROVISIONING: Kind = Kind::Table(&[&[

@@ -1,8 +1,5 @@
 //! Holds a document against the tables and reports everything that does not fit.
 
-use super::Key;
-use super::Kind;
-use super::Note;
 use super::super::code;
 use super::super::form::Form;
 use super::super::report::Path;
@@ -12,6 +9,9 @@ use super::super::report::quoted;
 use super::super::tree::Entry;
 use super::super::tree::Tree;
 use super::super::tree::Value;
+use super::Key;
+use super::Kind;
+use super::Note;
 
 /// Checks what stands at a path. `null` fits everywhere: it means that nothing stands there.
 pub fn check(tree: &Tree, kind: &Kind, path: &Path<'_>, report: &mut Report) {
@@ -80,7 +80,8 @@ fn table(entries: &[Entry], tables: &[&[Key]], path: &Path<'_>, report: &mut Rep
 fn unknown_key(entry: &Entry, tables: &[&[Key]], path: &Path<'_>, report: &mut Report) {
     let names = || tables.iter().flat_map(|table| table.iter()).map(|key| key.name);
     let keys = tables.iter().flat_map(|table| table.iter());
-    let today: Vec<&str> = keys.filter(|key| !matches!(key.note, Note::Older(_))).map(|key| key.name).collect();
+    let today: Vec<&str> =
+        keys.filter(|key| !matches!(key.note, Note::Older(_))).map(|key| key.name).collect();
     let help = match &*entry.key {
         "<<" => "YAML merge keys belong to YAML 1.1; use a template with extends".to_owned(),
         key => match nearest(key, names()) {
@@ -224,7 +225,9 @@ fn expect(good: bool, tree: &Tree, kind: &Kind, path: &Path<'_>, report: &mut Re
 
 fn wrong_kind(tree: &Tree, kind: &Kind, path: &Path<'_>, report: &mut Report) {
     let help = match kind {
-        Kind::List(_) if shape_of(tree) == Shape::Scalar => Some("write it as a list of one: [ … ]".to_owned()),
+        Kind::List(_) if shape_of(tree) == Shape::Scalar => {
+            Some("write it as a list of one: [ … ]".to_owned())
+        }
         _ => None,
     };
     mismatch(tree, &name(kind), help, path, report);
@@ -249,7 +252,8 @@ fn collect(kind: &Kind, prefix: &str, all: &mut Vec<String>) {
                 if matches!(key.note, Note::Older(_)) {
                     continue;
                 }
-                let path = if prefix.is_empty() { key.name.to_owned() } else { format!("{prefix}.{}", key.name) };
+                let path =
+                    if prefix.is_empty() { key.name.to_owned() } else { format!("{prefix}.{}", key.name) };
                 collect(&key.kind, &path, all);
                 all.push(path);
             }
@@ -279,7 +283,11 @@ fn collect_used(tree: &Tree, kind: &Kind, prefix: &str, all: &mut std::collectio
         Kind::Table(tables) => {
             for key in tables.iter().flat_map(|table| table.iter()) {
                 if let Some(below) = tree.get(key.name) {
-                    let path = if prefix.is_empty() { key.name.to_owned() } else { format!("{prefix}.{}", key.name) };
+                    let path = if prefix.is_empty() {
+                        key.name.to_owned()
+                    } else {
+                        format!("{prefix}.{}", key.name)
+                    };
                     collect_used(below, &key.kind, &path, all);
                     all.insert(path);
                 }

@@ -1,0 +1,135 @@
+//! The simulated world through its ports: what happened stays, what must not happen is noticed.
+
+use std::sync::Arc;
+
+use nix8s_core::model::Cluster;
+use nix8s_core::model::Distribution;
+use nix8s_core::observed::Mark;
+use nix8s_core::observed::Os;
+use nix8s_core::permit::Permit;
+use nix8s_core::tool::k3s;
+use nix8s_core::tool::nixos_anywhere;
+use nix8s_core::tool::on_node;
+use nix8s_engine::port::Ports;
+use nix8s_engine::state::memory::Memory;
+use nix8s_sim::Options;
+use nix8s_sim::Simulation;
+use nix8s_sim::fault::Level;
+use nix8s_sim::fleet;
+
+const OPTIONS: Options = Options { seed: 7, faults: Level::None, pace: None, not_before: None };
+
+fn cluster(control_planes: u32) -> Arc<Cluster> {
+    let shape =
+        fleet::Shape { control_planes, workers: 0, others: 0, distribution: Distribution::K3s, minor: 34 };
+    Arc::new(fleet::cluster(&shape))
+}
+
+/// Installs every machine and waits until all are up.
+async fn installed(cluster: &Cluster, ports: &Ports) {
+    for machine in cluster.machines.values() {
+        let mark = Mark {
+            cluster: "sim".to_owned(),
+            machine: machine.name.to_string(),
+            installation: "1".to_owned(),
+        };
+        let command = nixos_anywhere::install(machine, "flake", &cluster.name, &cluster.version, &mark);
+        assert_eq!(ports.exec.run(&command).await.unwrap().status, 0);
+    }
+    ports.clock.sleep(std::time::Duration::from_secs(120)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_world_opened_again_is_as_it_was_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let cluster = cluster(1);
+    let machine = cluster.machines.values().next().unwrap();
+    let before = nix8s_sim::open(dir.path(), &cluster, OPTIONS).unwrap();
+    let ports = before.ports(Arc::new(Memory::new()));
+    installed(&cluster, &ports).await;
+    let init = ports.exec.run(&k3s::init(machine)).await.unwrap();
+    assert_eq!(init.status, 0);
+    let left = before.with(|w| w.metal.clone());
+    drop((before, ports));
+
+    let after = nix8s_sim::open(dir.path(), &cluster, OPTIONS).unwrap();
+    assert_eq!(after.with(|w| w.metal.clone()), left);
+    let ports = after.ports(Arc::new(Memory::new()));
+    ports.clock.sleep(std::time::Duration::from_secs(120)).await;
+    let seen = ports.kube.look().await.unwrap();
+    assert!(seen.nodes[&machine.name].ready, "k3s went on starting although nobody looked");
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_byte_prefix_of_the_journal_opens() {
+    let dir = tempfile::tempdir().unwrap();
+    let cluster = cluster(1);
+    let sim = nix8s_sim::open(dir.path(), &cluster, OPTIONS).unwrap();
+    installed(&cluster, &sim.ports(Arc::new(Memory::new()))).await;
+    let path = dir.path().join(nix8s_sim::journal::FILE);
+    let whole = std::fs::read(&path).unwrap();
+    let first = whole.iter().position(|b| *b == b'\n').unwrap() + 1;
+    for end in (first..whole.len()).step_by(7) {
+        std::fs::write(&path, &whole[..end]).unwrap();
+        let world = nix8s_sim::journal::Journal::read(dir.path(), &cluster).unwrap().unwrap();
+        assert_eq!(world.metal.len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_cluster_is_noticed() {
+    let cluster = cluster(3);
+    let sim = Simulation::new(nix8s_sim::make::world(&cluster, 7, nix8s_sim::BEGINNING), OPTIONS);
+    sim.new_run(&Permit::default());
+    let ports = sim.ports(Arc::new(Memory::new()));
+    installed(&cluster, &ports).await;
+    for machine in cluster.machines.values().take(2) {
+        ports.exec.run(&k3s::init(machine)).await.unwrap();
+        ports.clock.sleep(std::time::Duration::from_secs(60)).await;
+        sim.with(|_| ());
+    }
+    let rules: Vec<&str> = sim.violations().iter().map(|v| v.rule).collect();
+    assert_eq!(rules, ["r3"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn erasing_what_lived_is_noticed_unless_it_was_named() {
+    let cluster = cluster(1);
+    let sim = Simulation::new(nix8s_sim::make::world(&cluster, 7, nix8s_sim::BEGINNING), OPTIONS);
+    sim.new_run(&Permit::default());
+    let ports = sim.ports(Arc::new(Memory::new()));
+    installed(&cluster, &ports).await;
+    assert!(sim.violations().is_empty(), "a blank machine may be erased");
+    installed(&cluster, &ports).await;
+    let rules: Vec<&str> = sim.violations().iter().map(|v| v.rule).collect();
+    assert_eq!(rules, ["r2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_tells_what_there_is() {
+    let cluster = cluster(1);
+    let machine = cluster.machines.values().next().unwrap();
+    let sim = Simulation::new(nix8s_sim::make::world(&cluster, 7, nix8s_sim::BEGINNING), OPTIONS);
+    let ports = sim.ports(Arc::new(Memory::new()));
+    let probe = || async {
+        let output = ports.exec.run(&on_node::probe(machine)).await.unwrap();
+        on_node::probed(&output.stdout).unwrap()
+    };
+    assert_eq!(probe().await.os, Os::Installer);
+    installed(&cluster, &ports).await;
+    let after = probe().await;
+    assert_eq!(after.os, Os::NixOs { release: "26.05".to_owned() });
+    assert_eq!(after.mark.unwrap().machine, machine.name.as_str());
+    assert!(!after.kubelet && !after.datastore);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_that_no_tool_makes_is_a_loud_error() {
+    let cluster = cluster(1);
+    let sim = Simulation::new(nix8s_sim::make::world(&cluster, 7, nix8s_sim::BEGINNING), OPTIONS);
+    let ports = sim.ports(Arc::new(Memory::new()));
+    let command = nix8s_core::tool::Command::here(["rm", "-rf", "/"], nix8s_core::tool::SHORT);
+    let output = ports.exec.run(&command).await.unwrap();
+    assert_eq!(output.status, 127);
+    assert!(output.stderr.contains("does not know this command"), "{}", output.stderr);
+}

@@ -1,0 +1,28 @@
+//! Large clusters from blank machines: the result is checked, the time is printed and measured by `make bench`.
+
+use nix8s_engine::converge::Ending;
+use nix8s_sim::explore::scale::converge_blank;
+
+fn converges(machines: u32) {
+    let took = converge_blank(machines).unwrap();
+    println!(
+        "{machines} blank machines: {:.1} s of wall time, {} min in the simulated world, {} cycles, {} steps",
+        took.wall.as_secs_f64(),
+        took.world.as_secs() / 60,
+        took.report.cycles,
+        took.report.done
+    );
+    assert_eq!(took.report.ending, Ending::Converged);
+    assert_eq!(took.report.failed, 0);
+}
+
+#[test]
+fn a_thousand_blank_machines_converge() {
+    converges(1000);
+}
+
+#[test]
+#[ignore = "takes long; `make bench` runs it"]
+fn four_and_a_half_thousand_blank_machines_converge() {
+    converges(4500);
+}
