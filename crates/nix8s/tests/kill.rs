@@ -1,6 +1,8 @@
 //! The real binary, killed with SIGKILL again and again in the middle of `apply`, and run again until the cluster is as
 //! configured: nothing is lost, initialised twice or erased twice.
 
+#![expect(clippy::unwrap_used, reason = "a test says by a panic that it failed")]
+
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::os::unix::process::ExitStatusExt;
@@ -143,7 +145,8 @@ fn nothing_twice(seed: u64, events: &[Event], mut leave: Leave) {
     for event in events {
         match &event.what {
             What::Started { effect: Effect::Install { machine, .. } } => {
-                if lives.remove(machine) {
+                let lived = lives.remove(machine);
+                if lived {
                     // Leave is good for one life, which ends here.
                     let times = leave.entry(machine.to_string()).or_default();
                     assert!(
@@ -163,7 +166,7 @@ fn nothing_twice(seed: u64, events: &[Event], mut leave: Leave) {
             }
             // After a kill right behind its beginning, what was initialised shows by its first node.
             What::Done { effect: Effect::Init { .. }, .. } | What::ClusterFound | What::Joined { .. } => {
-                exists = true
+                exists = true;
             }
             _ => {}
         }

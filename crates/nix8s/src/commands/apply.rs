@@ -87,7 +87,7 @@ fn carry_out(
 ) -> Result<Exit, CliError> {
     let began = Instant::now();
     let screen = Screen::new(cx.out, world::time(cx.global));
-    let mut stop = signal::stop()?;
+    let mut stop = signal::stop(screen.teller())?;
     let report = world::runtime(cx.global)?.block_on(async {
         let (world, simulation) = world::simulate(cx.global, cluster, state, permit)?;
         let settings = Settings { command: "apply".to_owned(), covered: None, patience: PATIENCE };

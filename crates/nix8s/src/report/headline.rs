@@ -49,12 +49,11 @@ fn outcome(steps: &[&Step]) -> Vec<String> {
     words.extend(counted("installs", EffectKind::Install));
     words.extend(counted("adopts", EffectKind::Adopt));
     for step in steps {
-        match &step.effect {
-            Effect::Init { machine } => words.push(format!("initialises the cluster on {machine}")),
-            Effect::InstallPlatform { platform, version } => {
-                words.push(format!("installs {platform} {version}"))
-            }
-            _ => {}
+        if let Effect::Init { machine } = &step.effect {
+            words.push(format!("initialises the cluster on {machine}"));
+        }
+        if let Effect::InstallPlatform { platform, version } = &step.effect {
+            words.push(format!("installs {platform} {version}"));
         }
     }
     words.extend(counted("joins", EffectKind::Join));

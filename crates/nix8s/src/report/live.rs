@@ -46,6 +46,11 @@ impl Live {
         }
     }
 
+    /// What draws, for another thread that has something to say.
+    pub fn bars(&self) -> MultiProgress {
+        self.bars.clone()
+    }
+
     /// Does something to the terminal while the live lines are out of the way.
     pub fn aside<T>(&self, print: impl FnOnce() -> T) -> T {
         self.bars.suspend(print)

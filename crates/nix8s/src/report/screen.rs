@@ -1,6 +1,7 @@
 //! Where a run's messages go: lines on stdout, live lines below them on a terminal, or JSON lines.
 
 use std::io::IsTerminal;
+use std::io::Write;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
@@ -68,6 +69,19 @@ impl<'a> Screen<'a> {
     /// Says something that is not data, or asks something.
     pub fn aside<T>(&self, say: impl FnOnce() -> T) -> T {
         self.inner().aside(say)
+    }
+
+    /// Tells something from another thread without tearing the live lines.
+    pub fn teller(&self) -> impl FnMut(&str) + Send + 'static {
+        let bars = self.inner().live.as_ref().map(Live::bars);
+        move |text| {
+            // A terminal that is gone must not keep the run from stopping.
+            let say = || drop(writeln!(std::io::stderr(), "\n{text}"));
+            match &bars {
+                Some(bars) => bars.suspend(say),
+                None => say(),
+            }
+        }
     }
 
     /// How much of the run's own time has passed, in milliseconds.
