@@ -72,9 +72,9 @@ impl Project {
             for entry in std::fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
                 if path.is_dir() {
-                    left.push(path)
+                    left.push(path);
                 } else {
-                    drop(files.insert(path.clone(), std::fs::read(path).unwrap()))
+                    drop(files.insert(path.clone(), std::fs::read(path).unwrap()));
                 }
             }
         }
