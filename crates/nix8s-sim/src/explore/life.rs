@@ -186,10 +186,10 @@ impl Life {
             "simulated".to_owned(),
             self.permit.clone(),
         );
-        let Ok(mut world) = world else {
+        let Ok(world) = world else {
+            // A failing state directory is a fault like others: the run ends, and the next one begins.
             return Ok(Run::Died);
         };
-        world.former = self.former();
         let settings = nix8s_engine::converge::Settings {
             command: "apply".to_owned(),
             covered: Some(Risk::Erases),
@@ -225,11 +225,6 @@ impl Life {
                 Run::Died
             }
         })
-    }
-
-    fn former(&self) -> BTreeMap<MachineName, Arc<Machine>> {
-        let gone = |name: &MachineName| !self.fleet.machines.contains_key(name);
-        self.known.iter().filter(|(name, _)| gone(name)).map(|(n, m)| (n.clone(), Arc::clone(m))).collect()
     }
 
     /// Does what the waits ask a person for; whether there was anything to do.
