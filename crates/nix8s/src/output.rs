@@ -142,14 +142,15 @@ impl Output {
 
     /// Writes a document on one line, as JSON lines are.
     pub fn json_line(&self, document: &impl serde::Serialize) {
-        let text = serde_json::to_string(document).expect("documents have text keys and cannot fail to serialise");
+        let text =
+            serde_json::to_string(document).expect("documents have text keys and cannot fail to serialise");
         self.data(&format!("{text}\n"));
     }
 
     /// Writes a document for programs that people may look at.
     pub fn json(&self, document: &impl serde::Serialize) {
-        let text =
-            serde_json::to_string_pretty(document).expect("documents have text keys and cannot fail to serialise");
+        let text = serde_json::to_string_pretty(document)
+            .expect("documents have text keys and cannot fail to serialise");
         self.data(&format!("{text}\n"));
     }
 

@@ -87,7 +87,7 @@ fn carry_out(
 ) -> Result<Exit, CliError> {
     let began = Instant::now();
     let screen = Screen::new(cx.out, world::time(cx.global));
-    let mut stop = signal::stop()?;
+    let mut stop = signal::stop(screen.teller())?;
     let report = world::runtime(cx.global)?.block_on(async {
         let (world, simulation) = world::simulate(cx.global, cluster, state, permit)?;
         let settings = Settings { command: "apply".to_owned(), covered: None, patience: PATIENCE };
@@ -99,9 +99,12 @@ fn carry_out(
             return Err(CliError::new(Exit::Refused, message));
         }
         report.map_err(|error| {
-            CliError::new(Exit::Failed, format!("could not remember what was done in {}", state.root().display()))
-                .because(error)
-                .hint("Nothing more was begun. Mend it and run `nix8s apply` again: it resumes.")
+            CliError::new(
+                Exit::Failed,
+                format!("could not remember what was done in {}", state.root().display()),
+            )
+            .because(error)
+            .hint("Nothing more was begun. Mend it and run `nix8s apply` again: it resumes.")
         })
     })?;
     let run = Run { cluster, report: &report, took_ms: screen.took_ms(), real: began.elapsed(), state };
@@ -118,21 +121,30 @@ fn ended(report: &Report, asked: Asked, cluster: &Cluster) -> Result<Exit, CliEr
         Ending::Bug { violations } => {
             let broken: Vec<String> = violations
                 .iter()
-                .map(|v| format!("rule {} ({}), {}: {}", v.rule.row().number, v.rule.row().name, v.step, v.text))
+                .map(|v| {
+                    format!("rule {} ({}), {}: {}", v.rule.row().number, v.rule.row().name, v.step, v.text)
+                })
                 .collect();
-            let message = format!("the plan would break a rule, so nothing of it was carried out: {}", broken.join("; "));
-            Err(CliError::new(Exit::Refused, message).hint("This is a bug in nix8s: please report it with the configuration."))
+            let message = format!(
+                "the plan would break a rule, so nothing of it was carried out: {}",
+                broken.join("; ")
+            );
+            Err(CliError::new(Exit::Refused, message)
+                .hint("This is a bug in nix8s: please report it with the configuration."))
         }
         _ if !report.rolled_back.is_empty() => Ok(Exit::RolledBack),
         Ending::Converged => Ok(Exit::Done),
-        Ending::NeedsPermit { .. } => {
-            Err(CliError::new(Exit::Refused, format!("what is left to do on {name} needs your leave, as listed above")))
-        }
-        Ending::WaitsOutside { .. } => {
-            Err(CliError::new(Exit::Failed, format!("{name} did not converge: it waits for what is listed above")))
-        }
+        Ending::NeedsPermit { .. } => Err(CliError::new(
+            Exit::Refused,
+            format!("what is left to do on {name} needs your leave, as listed above"),
+        )),
+        Ending::WaitsOutside { .. } => Err(CliError::new(
+            Exit::Failed,
+            format!("{name} did not converge: it waits for what is listed above"),
+        )),
         Ending::TimedOut { .. } => {
-            Err(CliError::new(Exit::Failed, format!("{name} did not converge in time")).hint("`nix8s apply` resumes; --timeout gives it longer."))
+            Err(CliError::new(Exit::Failed, format!("{name} did not converge in time"))
+                .hint("`nix8s apply` resumes; --timeout gives it longer."))
         }
     }
 }

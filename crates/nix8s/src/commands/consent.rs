@@ -138,10 +138,13 @@ pub fn refusal(asked: Asked, risk: Risk) -> CliError {
         Asked::Nobody => CliError::new(Exit::Refused, "there is nobody to ask: this is not a terminal")
             .hint("`--yes` carries out what `policy` in the configuration allows."),
         Asked::Policy(_) => {
-            let message = format!("the plan {}, and policy does not allow that without a person", words::risk(risk));
+            let message =
+                format!("the plan {}, and policy does not allow that without a person", words::risk(risk));
             let error = CliError::new(Exit::Refused, message);
             match key(risk) {
-                Some(key) => error.hint(format!("Run it on a terminal without --yes, or set `policy.{key}: true`.")),
+                Some(key) => {
+                    error.hint(format!("Run it on a terminal without --yes, or set `policy.{key}: true`."))
+                }
                 None => error,
             }
         }

@@ -86,12 +86,16 @@ pub fn run(cx: &Cx<'_>, args: &EventsArgs) -> Result<Exit, CliError> {
 fn only(all: &mut Vec<(&ClusterName, Event)>, node: &str) -> Result<(), CliError> {
     let is_it = |cluster: &ClusterName, event: &Event| {
         event::machine(&event.what).is_some_and(|machine| {
-            machine.as_str() == node || machine.as_str().strip_prefix(cluster.as_str()) == Some(&format!("-{node}"))
+            machine.as_str() == node
+                || machine.as_str().strip_prefix(cluster.as_str()) == Some(&format!("-{node}"))
         })
     };
     if !all.iter().any(|(cluster, event)| is_it(cluster, event)) {
-        let names: std::collections::BTreeSet<String> =
-            all.iter().filter_map(|(_, event)| event::machine(&event.what)).map(ToString::to_string).collect();
+        let names: std::collections::BTreeSet<String> = all
+            .iter()
+            .filter_map(|(_, event)| event::machine(&event.what))
+            .map(ToString::to_string)
+            .collect();
         return Err(project::unknown("machine with events", node, names.into_iter().collect()));
     }
     all.retain(|(cluster, event)| is_it(cluster, event));

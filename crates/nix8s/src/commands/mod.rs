@@ -122,6 +122,8 @@ fn needs_machines(global: &Global, command: &str) -> Result<(), CliError> {
         return Ok(());
     }
     let message = format!("`{command}` on real machines comes with a later version of nix8s");
-    let hint = format!("`nix8s {command} --simulate` does all of it on simulated machines made from your configuration.");
+    let hint = format!(
+        "`nix8s {command} --simulate` does all of it on simulated machines made from your configuration."
+    );
     Err(CliError::new(Exit::Program, message).hint(hint))
 }

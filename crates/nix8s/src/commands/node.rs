@@ -73,7 +73,9 @@ fn list(cx: &Cx<'_>, args: &ListArgs) -> Result<Exit, CliError> {
     if cx.out.format == Format::Json {
         let machines: Vec<_> = overviews
             .iter()
-            .flat_map(|overview| overview.machines.iter().map(move |(name, machine)| (&overview.cluster, name, machine)))
+            .flat_map(|overview| {
+                overview.machines.iter().map(move |(name, machine)| (&overview.cluster, name, machine))
+            })
             .map(|(cluster, name, machine)| {
                 let MachineOverview { role, stage, since, version, system, wanted, errors } = machine;
                 json!({
@@ -104,7 +106,8 @@ fn list(cx: &Cx<'_>, args: &ListArgs) -> Result<Exit, CliError> {
             ]
         }));
     }
-    let lines = table::render(&["MACHINE", "CLUSTER", "ROLE", "STAGE", "SINCE", "VERSION"], &rows, "", cx.out.paint);
+    let lines =
+        table::render(&["MACHINE", "CLUSTER", "ROLE", "STAGE", "SINCE", "VERSION"], &rows, "", cx.out.paint);
     cx.out.data(&format!("{}\n", lines.join("\n")));
     Ok(Exit::Done)
 }

@@ -40,7 +40,12 @@ impl PermitArgs {
     }
 
     /// The leave that these flags give. `known` are machines that have left the configuration.
-    pub fn permit(&self, cluster: &Cluster, known: &BTreeSet<MachineName>, interrupt: Interrupt) -> Result<Permit, CliError> {
+    pub fn permit(
+        &self,
+        cluster: &Cluster,
+        known: &BTreeSet<MachineName>,
+        interrupt: Interrupt,
+    ) -> Result<Permit, CliError> {
         let Self { nodes, erase, max_affected } = self;
         let mut permit = Permit {
             erase: BTreeMap::new(),
@@ -83,9 +88,14 @@ pub enum Interrupt {
 }
 
 /// The machine that a user means by its name, or by its member's.
-pub fn machine(cluster: &Cluster, known: &BTreeSet<MachineName>, name: &str) -> Result<MachineName, CliError> {
+pub fn machine(
+    cluster: &Cluster,
+    known: &BTreeSet<MachineName>,
+    name: &str,
+) -> Result<MachineName, CliError> {
     let by_name = cluster.machines.keys().chain(known).find(|machine| machine.as_str() == name);
-    let by_member = || cluster.machines.values().find(|machine| machine.member.as_str() == name).map(|m| &m.name);
+    let by_member =
+        || cluster.machines.values().find(|machine| machine.member.as_str() == name).map(|m| &m.name);
     by_name.or_else(by_member).cloned().ok_or_else(|| {
         let names = cluster.machines.keys().chain(known).map(ToString::to_string);
         let members = cluster.machines.values().map(|machine| machine.member.to_string());

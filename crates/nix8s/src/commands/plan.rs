@@ -61,8 +61,10 @@ pub fn run(cx: &Cx<'_>, args: &PlanArgs) -> Result<Exit, CliError> {
     } else {
         project::reading(&fleet, cluster.as_deref())?
     };
-    let plans =
-        clusters.iter().map(|cluster| made(cx, cluster, permit)).collect::<Result<Vec<Planned>, CliError>>()?;
+    let plans = clusters
+        .iter()
+        .map(|cluster| made(cx, cluster, permit))
+        .collect::<Result<Vec<Planned>, CliError>>()?;
     let views: Vec<View<'_>> = clusters
         .iter()
         .zip(&plans)
@@ -99,7 +101,12 @@ fn made(cx: &Cx<'_>, cluster: &Arc<Cluster>, permit: &PermitArgs) -> Result<Plan
         marker::take_in(&*ports.store, cluster, &mut journal).map_err(unreadable)?;
         let mut hear = |progress: &Progress| {
             if let Progress::Warning { text } = progress {
-                cx.out.say(&format!("{} {}: {}", cx.out.paint_err.yellow("warning:"), cluster.name, clean(text)));
+                cx.out.say(&format!(
+                    "{} {}: {}",
+                    cx.out.paint_err.yellow("warning:"),
+                    cluster.name,
+                    clean(text)
+                ));
             }
         };
         let seen = observe(&world, &mut journal, &mut hear).await.map_err(unreadable)?;

@@ -20,8 +20,9 @@ use crate::report::diagnostic;
 
 /// Finds and reads the texts of the configuration.
 pub fn sources(cx: &Cx<'_>) -> Result<Vec<Source>, CliError> {
-    let from = std::env::current_dir()
-        .map_err(|error| CliError::new(Exit::Failed, "could not tell the current directory").because(error))?;
+    let from = std::env::current_dir().map_err(|error| {
+        CliError::new(Exit::Failed, "could not tell the current directory").because(error)
+    })?;
     let search = Search { config: cx.global.config.as_deref(), from: &from };
     source::read(&search, &mut io::stdin().lock()).map_err(|error| {
         let hint = match &error {

@@ -54,7 +54,8 @@ pub fn clusters(cx: &Cx<'_>, name: Option<&str>) -> Result<Vec<Remembered>, CliE
 /// Clusters that have state of the kind that this command is about.
 fn names(cx: &Cx<'_>) -> Result<Vec<ClusterName>, CliError> {
     let base = world::state_base(cx.global)?;
-    let failed = |error| CliError::new(Exit::Failed, format!("could not read {}", base.display())).because(error);
+    let failed =
+        |error| CliError::new(Exit::Failed, format!("could not read {}", base.display())).because(error);
     let entries = match std::fs::read_dir(&base) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

@@ -1,6 +1,5 @@
 //! Ctrl-C: once finishes what runs, twice stops at once.
 
-use std::io::Write;
 use std::thread;
 
 use nix8s_engine::stop;
@@ -12,8 +11,8 @@ use signal_hook::iterator::Signals;
 use crate::error::CliError;
 use crate::error::Exit;
 
-/// What a run is asked by Ctrl-C or a termination signal.
-pub fn stop() -> Result<Stop, CliError> {
+/// What a run is asked by Ctrl-C or a termination signal. `say` tells the user what becomes of it.
+pub fn stop(mut say: impl FnMut(&str) + Send + 'static) -> Result<Stop, CliError> {
     let (stopper, stop) = stop::pair();
     let mut signals = Signals::new([SIGINT, SIGTERM])
         .map_err(|error| CliError::new(Exit::Failed, "could not listen for Ctrl-C").because(error))?;
@@ -25,9 +24,8 @@ pub fn stop() -> Result<Stop, CliError> {
                 1 => "stopping at once",
                 _ => std::process::exit(i32::from(Exit::Interrupted.code())),
             };
-            // A terminal that is gone must not keep the run from stopping.
-            let _ = writeln!(std::io::stderr(), "\n{text}");
             stopper.ask();
+            say(text);
         }
     });
     Ok(stop)

@@ -38,8 +38,10 @@ pub fn run(cx: &Cx<'_>, args: &StatusArgs) -> Result<Exit, CliError> {
         Format::Json => cx.out.json(&json!({ "version": document::VERSION, "clusters": overviews })),
         Format::Text if overviews.is_empty() => remembered::nothing(cx),
         Format::Text => {
-            let shown: Vec<String> =
-                overviews.iter().map(|overview| status::render(overview, cx.out.detail, cx.out.paint)).collect();
+            let shown: Vec<String> = overviews
+                .iter()
+                .map(|overview| status::render(overview, cx.out.detail, cx.out.paint))
+                .collect();
             cx.out.data(&shown.join("\n"));
         }
     }

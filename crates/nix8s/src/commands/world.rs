@@ -51,7 +51,8 @@ pub fn state_base(global: &Global) -> Result<PathBuf, CliError> {
     let from = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let base = global.state_dir.clone().or_else(|| from("XDG_STATE_HOME").map(|dir| dir.join("nix8s")));
     base.or_else(|| from("HOME").map(|home| home.join(".local/state/nix8s"))).ok_or_else(|| {
-        let message = "there is no place for state: neither --state-dir nor $XDG_STATE_HOME nor $HOME is given";
+        let message =
+            "there is no place for state: neither --state-dir nor $XDG_STATE_HOME nor $HOME is given";
         CliError::new(Exit::Failed, message)
     })
 }
@@ -98,7 +99,8 @@ pub fn past(state: &StateDir) -> Result<Past, CliError> {
 
 /// The error for state that cannot be read.
 pub fn unreadable(state: &StateDir, error: std::io::Error) -> CliError {
-    CliError::new(Exit::Failed, format!("could not read the state in {}", state.root().display())).because(error)
+    CliError::new(Exit::Failed, format!("could not read the state in {}", state.root().display()))
+        .because(error)
 }
 
 /// Machines that are remembered and may have left the configuration.

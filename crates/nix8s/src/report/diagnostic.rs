@@ -23,7 +23,9 @@ const LINE_MAX: usize = 100;
 /// Problems with their source lines, errors before warnings. Ends with a newline unless there are none.
 pub fn render(problems: &[Diagnostic], sources: &[Source], detail: Detail, paint: Paint) -> String {
     let mut sorted: Vec<&Diagnostic> = problems.iter().collect();
-    sorted.sort_by(|a, b| (a.severity, &a.place, &a.path, a.code).cmp(&(b.severity, &b.place, &b.path, b.code)));
+    sorted.sort_by(|a, b| {
+        (a.severity, &a.place, &a.path, a.code).cmp(&(b.severity, &b.place, &b.path, b.code))
+    });
     let shown = match detail {
         Detail::Verbose => sorted.len(),
         Detail::Quiet | Detail::Normal => sorted.len().min(PROBLEMS_MAX),
@@ -183,7 +185,11 @@ mod tests {
 
     #[test]
     fn a_place_in_a_very_long_line_shows_its_surroundings_only() {
-        let text = format!("{{\"a\": \"{}\", \"ip\": \"日本\", \"b\": \"{}\"}}", "x".repeat(10_000), "y".repeat(10_000));
+        let text = format!(
+            "{{\"a\": \"{}\", \"ip\": \"日本\", \"b\": \"{}\"}}",
+            "x".repeat(10_000),
+            "y".repeat(10_000)
+        );
         let column = text.chars().position(|c| c == '日').unwrap() as u32;
         let shown = shown(&[problem(Severity::Error, 1, column)], &text);
         assert!(shown.lines().all(|line| line.chars().count() < 120), "{shown}");

@@ -20,8 +20,14 @@ pub fn line(event: &Event, paint: Paint) -> String {
 /// The machine that an event is about, if it is about one.
 pub fn machine(what: &What) -> Option<&MachineName> {
     match what {
-        What::RunStarted { .. } | What::RunEnded { .. } | What::ClusterFound | What::ApiLost | What::ApiBack => None,
-        What::Started { effect } | What::Done { effect, .. } | What::Failed { effect, .. } => effect.machine(),
+        What::RunStarted { .. }
+        | What::RunEnded { .. }
+        | What::ClusterFound
+        | What::ApiLost
+        | What::ApiBack => None,
+        What::Started { effect } | What::Done { effect, .. } | What::Failed { effect, .. } => {
+            effect.machine()
+        }
         What::Recognised { machine, .. }
         | What::Joined { machine, .. }
         | What::LostSight { machine }

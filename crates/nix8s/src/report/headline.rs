@@ -49,10 +49,11 @@ fn outcome(steps: &[&Step]) -> Vec<String> {
     words.extend(counted("installs", EffectKind::Install));
     words.extend(counted("adopts", EffectKind::Adopt));
     for step in steps {
-        match &step.effect {
-            Effect::Init { machine } => words.push(format!("initialises the cluster on {machine}")),
-            Effect::InstallPlatform { platform, version } => words.push(format!("installs {platform} {version}")),
-            _ => {}
+        if let Effect::Init { machine } = &step.effect {
+            words.push(format!("initialises the cluster on {machine}"));
+        }
+        if let Effect::InstallPlatform { platform, version } = &step.effect {
+            words.push(format!("installs {platform} {version}"));
         }
     }
     words.extend(counted("joins", EffectKind::Join));
@@ -88,7 +89,9 @@ fn risk(steps: &[&Step], outcome: &[String], paint: Paint) -> String {
     }
     let of = |risk: Risk| worst.values().filter(|r| **r == risk).count();
     let mut words = Vec::new();
-    for (risk, verb) in [(Risk::Erases, "erases"), (Risk::Removes, "removes"), (Risk::Interrupts, "interrupts")] {
+    for (risk, verb) in
+        [(Risk::Erases, "erases"), (Risk::Removes, "removes"), (Risk::Interrupts, "interrupts")]
+    {
         if of(risk) > 0 {
             words.push(format!("{verb} {}", count(of(risk), "machine")));
         }

@@ -52,14 +52,25 @@ impl Lines {
                 format!("{} {} {steps}", time(plan.at, paint), paint.dim(format_args!("round {cycle}:")))
             }),
             Progress::StepStarted { at, step } => self.is_told(step).then(|| {
-                format!("{} {}  {} {}", time(*at, paint), paint.cyan("begins"), subject(&step.effect, paint), why(step, paint))
+                format!(
+                    "{} {}  {} {}",
+                    time(*at, paint),
+                    paint.cyan("begins"),
+                    subject(&step.effect, paint),
+                    why(step, paint)
+                )
             }),
             Progress::StepDone { at, step, took_ms, note } => {
                 // A person who read the reason when the step began need not read it again.
                 let why = if self.is_told(step) { String::new() } else { format!(" {}", why(step, paint)) };
                 let note = note.as_ref().map(|note| format!(": {}", clean(note))).unwrap_or_default();
                 let took = took(*took_ms);
-                Some(format!("{} {}    {}{note}, {took}{why}", time(*at, paint), paint.green("done"), subject(&step.effect, paint)))
+                Some(format!(
+                    "{} {}    {}{note}, {took}{why}",
+                    time(*at, paint),
+                    paint.green("done"),
+                    subject(&step.effect, paint)
+                ))
             }
             Progress::StepFailed { at, step, failure } => {
                 let again = match failure.class {
@@ -68,11 +79,13 @@ impl Lines {
                 };
                 let hint = failure.hint.as_ref().map(|hint| format!(" {}", clean(hint))).unwrap_or_default();
                 let message = clean(&failure.message);
-                let head = format!("{} {}  {}", time(*at, paint), paint.red("failed"), subject(&step.effect, paint));
+                let head =
+                    format!("{} {}  {}", time(*at, paint), paint.red("failed"), subject(&step.effect, paint));
                 Some(format!("{head}: {message}; {again}.{hint}"))
             }
-            Progress::StepSkipped { step, why } => (self.detail == Detail::Verbose)
-                .then(|| format!("{}          {}: {}", paint.dim("skipped"), subject(&step.effect, paint), clean(why))),
+            Progress::StepSkipped { step, why } => (self.detail == Detail::Verbose).then(|| {
+                format!("{}          {}: {}", paint.dim("skipped"), subject(&step.effect, paint), clean(why))
+            }),
             Progress::Waiting { waits, until } => self.waiting(waits, *until),
             Progress::Warning { text } => Some(format!("{} {}", paint.yellow("warning:"), clean(text))),
             Progress::Ended { .. } => None,
@@ -95,7 +108,9 @@ impl Lines {
         let news: Vec<&Wait> = waits
             .iter()
             .filter(serious)
-            .filter(|wait| !self.told.iter().any(|told| told.cause == wait.cause && told.machine == wait.machine))
+            .filter(|wait| {
+                !self.told.iter().any(|told| told.cause == wait.cause && told.machine == wait.machine)
+            })
             .collect();
         if news.is_empty() && self.detail != Detail::Verbose {
             return None;

@@ -46,6 +46,11 @@ impl Live {
         }
     }
 
+    /// What draws, for another thread that has something to say.
+    pub fn bars(&self) -> MultiProgress {
+        self.bars.clone()
+    }
+
     /// Does something to the terminal while the live lines are out of the way.
     pub fn aside<T>(&self, print: impl FnOnce() -> T) -> T {
         self.bars.suspend(print)
@@ -112,7 +117,11 @@ impl Live {
             texts.push(format!("  {} {} {since}", paint.cyan(">"), subject(&step.effect, paint)));
         }
         if self.running.len() > RUNNING_MAX {
-            texts.push(format!("  {} and {}", paint.cyan(">"), count(self.running.len() - RUNNING_MAX, "more step")));
+            texts.push(format!(
+                "  {} and {}",
+                paint.cyan(">"),
+                count(self.running.len() - RUNNING_MAX, "more step")
+            ));
         }
         let now = self.now.map(lines::clock).unwrap_or_default();
         let waits = if self.running.is_empty() && !self.waits.is_empty() {

@@ -189,7 +189,8 @@ fn forecast(out: &mut String, view: View<'_>, detail: Detail, paint: Paint) {
     if detail == Detail::Verbose {
         for step in view.forecast {
             let mark = words::mark(step.risk, paint);
-            let _ = writeln!(out, "    {mark} {}  {}", paint.cyan(&step.id), clean(&words::effect(&step.effect)));
+            let _ =
+                writeln!(out, "    {mark} {}  {}", paint.cyan(&step.id), clean(&words::effect(&step.effect)));
         }
         return;
     }
@@ -215,7 +216,10 @@ fn runs(steps: &[Step]) -> Vec<Run<'_>> {
     let mut runs: Vec<Run<'_>> = Vec::new();
     for step in steps {
         let (kind, risk) = (step.effect.kind(), step.risk);
-        match runs.last_mut().filter(|run| run.kind == kind && run.risk == risk && step.effect.machine().is_some()) {
+        match runs
+            .last_mut()
+            .filter(|run| run.kind == kind && run.risk == risk && step.effect.machine().is_some())
+        {
             Some(run) => run.steps.push(step),
             None => runs.push(Run { kind, risk, steps: vec![step] }),
         }
@@ -249,7 +253,9 @@ fn alone(run: &Run<'_>, cluster: &Cluster) -> String {
     match (machines.as_slice(), run.steps.as_slice()) {
         ([], [step, ..]) => words::effect(&step.effect),
         ([machine], [step]) => format!("{machine}: {}", words::effect(&step.effect)),
-        (machines, _) => format!("{} {}", words::verb(run.kind), names::machines(machines, cluster, Detail::Normal)),
+        (machines, _) => {
+            format!("{} {}", words::verb(run.kind), names::machines(machines, cluster, Detail::Normal))
+        }
     }
 }
 
@@ -277,7 +283,9 @@ mod tests {
             via: via.parse().unwrap(),
         };
         let workers = cluster.machines.values().filter(|machine| machine.role == Role::Worker);
-        workers.map(|m| sample::step(join(&m.name), Risk::None, &format!("{} is not a member yet", m.name))).collect()
+        workers
+            .map(|m| sample::step(join(&m.name), Risk::None, &format!("{} is not a member yet", m.name)))
+            .collect()
     }
 
     fn plan(cluster: &Cluster, steps: Vec<Step>, waits: Vec<Wait>) -> Plan {

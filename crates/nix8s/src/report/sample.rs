@@ -113,7 +113,14 @@ fn machine(name: &str, role: Role) -> Machine {
 
 /// A step for a machine.
 pub fn step(effect: Effect, risk: Risk, reason: &str) -> Step {
-    Step { id: effect.id(), effect, reason: reason.to_owned(), by: "test".to_owned(), risk, after: Vec::new() }
+    Step {
+        id: effect.id(),
+        effect,
+        reason: reason.to_owned(),
+        by: "test".to_owned(),
+        risk,
+        after: Vec::new(),
+    }
 }
 
 /// Effects on a machine that need nothing else.
@@ -127,4 +134,3 @@ pub fn roll(machine: &MachineName) -> [Step; 4] {
         step(Effect::Uncordon { machine }, Risk::None, "it is well again"),
     ]
 }
-

@@ -1,6 +1,7 @@
 //! Where a run's messages go: lines on stdout, live lines below them on a terminal, or JSON lines.
 
 use std::io::IsTerminal;
+use std::io::Write;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
@@ -70,6 +71,19 @@ impl<'a> Screen<'a> {
         self.inner().aside(say)
     }
 
+    /// Tells something from another thread without tearing the live lines.
+    pub fn teller(&self) -> impl FnMut(&str) + Send + 'static {
+        let bars = self.inner().live.as_ref().map(Live::bars);
+        move |text| {
+            // A terminal that is gone must not keep the run from stopping.
+            let say = || drop(writeln!(std::io::stderr(), "\n{text}"));
+            match &bars {
+                Some(bars) => bars.suspend(say),
+                None => say(),
+            }
+        }
+    }
+
     /// How much of the run's own time has passed, in milliseconds.
     pub fn took_ms(&self) -> u64 {
         let inner = self.inner();
@@ -133,7 +147,9 @@ fn matters(progress: &Progress) -> bool {
 fn time(progress: &Progress) -> Option<Timestamp> {
     match progress {
         Progress::CycleBegan { plan, .. } => Some(plan.at),
-        Progress::StepStarted { at, .. } | Progress::StepDone { at, .. } | Progress::StepFailed { at, .. } => Some(*at),
+        Progress::StepStarted { at, .. }
+        | Progress::StepDone { at, .. }
+        | Progress::StepFailed { at, .. } => Some(*at),
         Progress::StepSkipped { .. }
         | Progress::Waiting { .. }
         | Progress::Warning { .. }

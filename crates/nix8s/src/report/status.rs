@@ -42,11 +42,15 @@ pub fn render(overview: &Overview, detail: Detail, paint: Paint) -> String {
     }
     let well = overview.machines.len() - shown.len();
     if well > 0 {
-        let _ = writeln!(out, "  {} well (-v shows all)", if shown.is_empty() {
-            format!("all {} are", count(well, "machine"))
-        } else {
-            format!("{} are", count(well, "other machine"))
-        });
+        let _ = writeln!(
+            out,
+            "  {} well (-v shows all)",
+            if shown.is_empty() {
+                format!("all {} are", count(well, "machine"))
+            } else {
+                format!("{} are", count(well, "other machine"))
+            }
+        );
     }
     if !overview.waits.is_empty() {
         let _ = writeln!(out, "\n  {}", paint.bold("waits"));
@@ -60,7 +64,8 @@ pub fn render(overview: &Overview, detail: Detail, paint: Paint) -> String {
 /// `prod: k3s v1.34.1, 3 control planes and 12 workers: 14 ready, 1 error. Looked at …`
 fn headline(overview: &Overview, paint: Paint) -> String {
     let role = |role| overview.machines.values().filter(|machine| machine.role == Some(role)).count();
-    let mut kinds = vec![count(role(Role::ControlPlane), "control plane"), count(role(Role::Worker), "worker")];
+    let mut kinds =
+        vec![count(role(Role::ControlPlane), "control plane"), count(role(Role::Worker), "worker")];
     if role(Role::None) > 0 {
         kinds.push(format!("{} outside Kubernetes", count(role(Role::None), "machine")));
     }
@@ -68,7 +73,10 @@ fn headline(overview: &Overview, paint: Paint) -> String {
     for machine in overview.machines.values() {
         *stages.entry(machine.stage).or_default() += 1;
     }
-    let stages: Vec<String> = stages.iter().map(|(stage, n)| stage_cell(*stage, format!("{} {stage}", thousands(*n)), paint)).collect();
+    let stages: Vec<String> = stages
+        .iter()
+        .map(|(stage, n)| stage_cell(*stage, format!("{} {stage}", thousands(*n)), paint))
+        .collect();
     let todo = match overview.steps {
         0 => String::new(),
         steps => format!(" {} could be carried out then.", count(steps, "step")),
@@ -94,14 +102,16 @@ fn shown(overview: &Overview, detail: Detail) -> Vec<(&MachineName, &MachineOver
 
 fn machines(shown: &[(&MachineName, &MachineOverview)], now: Timestamp, paint: Paint) -> Vec<String> {
     let rows: Vec<Vec<Cell>> = shown.iter().map(|(name, machine)| row(name, machine, now)).collect();
-    let table = table::render(&["MACHINE", "ROLE", "STAGE", "SINCE", "VERSION", "SYSTEM"], &rows, "  ", paint);
+    let table =
+        table::render(&["MACHINE", "ROLE", "STAGE", "SINCE", "VERSION", "SYSTEM"], &rows, "  ", paint);
     let mut lines = table.into_iter();
     let mut out: Vec<String> = lines.next().into_iter().collect();
     for (line, (_, machine)) in lines.zip(shown) {
         out.push(line);
         out.extend(machine.errors.iter().map(|error| {
             let step = crate::report::words::verb(error.step);
-            let times = if error.count == 1 { String::new() } else { format!(" {} times, last", error.count) };
+            let times =
+                if error.count == 1 { String::new() } else { format!(" {} times, last", error.count) };
             let ago = age(now, error.last);
             let class = match error.class {
                 FailureClass::Transient => "",
@@ -121,7 +131,8 @@ fn row(name: &MachineName, machine: &MachineOverview, now: Timestamp) -> Vec<Cel
         Some(Role::None) => "no Kubernetes",
         None => "leaves",
     };
-    let short = |path: &Option<nix8s_core::model::StorePath>| path.as_ref().map(|path| path.short().to_owned());
+    let short =
+        |path: &Option<nix8s_core::model::StorePath>| path.as_ref().map(|path| path.short().to_owned());
     let system = match (short(&machine.system), short(&machine.wanted)) {
         (Some(running), Some(wanted)) if running != wanted => format!("{running} -> {wanted}"),
         (Some(running), _) => running,

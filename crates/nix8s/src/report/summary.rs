@@ -79,7 +79,8 @@ fn text(run: &Run<'_>, detail: Detail, paint: Paint) -> String {
     if report.failed > 0 {
         did.push(format!("{} failed", count(report.failed, "step")));
     }
-    let took = format!("{} of simulated time, {} here", lines::took(*took_ms), lines::took(real.as_millis() as u64));
+    let took =
+        format!("{} of simulated time, {} here", lines::took(*took_ms), lines::took(real.as_millis() as u64));
     let _ = writeln!(out, "\n{name} {head}: {} in {took}.", sentence_list(&did));
     if !report.rolled_back.is_empty() {
         let names: Vec<String> = report.rolled_back.iter().map(ToString::to_string).collect();

@@ -30,7 +30,8 @@ pub fn render(headings: &[&str], rows: &[Vec<Cell>], indent: &str, paint: Paint)
             *width = (*width).max(cell.text.width());
         }
     }
-    let head: Vec<Cell> = headings.iter().map(|heading| Cell::painted(*heading, |paint, text| paint.dim(text))).collect();
+    let head: Vec<Cell> =
+        headings.iter().map(|heading| Cell::painted(*heading, |paint, text| paint.dim(text))).collect();
     std::iter::once(&head).chain(rows).map(|row| format!("{indent}{}", line(row, &widths, paint))).collect()
 }
 

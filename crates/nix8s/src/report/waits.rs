@@ -147,8 +147,9 @@ mod tests {
 
     #[test]
     fn many_different_sentences_are_counted() {
-        let waits: Vec<Wait> =
-            (1..=20).map(|n| wait(&format!("w{n}"), Cause::Silent, &format!("w{n} does not answer for {n}s"))).collect();
+        let waits: Vec<Wait> = (1..=20)
+            .map(|n| wait(&format!("w{n}"), Cause::Silent, &format!("w{n} does not answer for {n}s")))
+            .collect();
         let shown = lines(&waits, Detail::Normal, Paint::PLAIN);
         assert_eq!(shown.len(), 9);
         assert_eq!(shown[8], "silent  and 12 more waits (-v shows all)");

@@ -64,7 +64,9 @@ pub fn effect(effect: &Effect) -> String {
         Effect::LeaveEtcd { via, .. } => format!("leave etcd via {via}"),
         Effect::Clean { .. } => "remove Kubernetes and its state".to_owned(),
         Effect::DeleteNode { .. } => "delete the Node object".to_owned(),
-        Effect::Forget { tombstone: true, .. } => "record that it left; it stays away until `node undelete`".to_owned(),
+        Effect::Forget { tombstone: true, .. } => {
+            "record that it left; it stays away until `node undelete`".to_owned()
+        }
         Effect::Forget { tombstone: false, .. } => "forget it".to_owned(),
         Effect::SetMetadata { patch, .. } => metadata(patch),
         Effect::FetchKubeconfig { via } => format!("fetch an admin kubeconfig from {via}"),
@@ -152,10 +154,18 @@ fn metadata(patch: &MetadataPatch) -> String {
     for (verb, taints) in [("add", &patch.add_taints), ("remove", &patch.remove_taints)] {
         let taints: Vec<&str> = taints.iter().map(String::as_str).collect();
         if !taints.is_empty() {
-            words.push(format!("{verb} taint{} {}", if taints.len() == 1 { "" } else { "s" }, taints.join(", ")));
+            words.push(format!(
+                "{verb} taint{} {}",
+                if taints.len() == 1 { "" } else { "s" },
+                taints.join(", ")
+            ));
         }
     }
-    if words.is_empty() { "note which labels, taints and annotations are nix8s's".to_owned() } else { words.join("; ") }
+    if words.is_empty() {
+        "note which labels, taints and annotations are nix8s's".to_owned()
+    } else {
+        words.join("; ")
+    }
 }
 
 #[cfg(test)]

@@ -57,7 +57,9 @@ fn scalar(value: &Value) -> String {
     match value {
         Value::String(value) => text(value),
         // Empty lists and maps, numbers, truth values and null are the same in JSON and YAML.
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            value.to_string()
+        }
     }
 }
 
@@ -65,7 +67,8 @@ fn scalar(value: &Value) -> String {
 fn text(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | '+');
     let first = text.chars().next().is_some_and(|c| c.is_ascii_alphabetic() || c == '/');
-    let word = ["true", "false", "yes", "no", "on", "off", "null", "y", "n"].contains(&&*text.to_ascii_lowercase());
+    let word =
+        ["true", "false", "yes", "no", "on", "off", "null", "y", "n"].contains(&&*text.to_ascii_lowercase());
     if first && !word && text.chars().all(plain) { text.to_owned() } else { Value::from(text).to_string() }
 }
 

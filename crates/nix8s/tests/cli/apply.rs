@@ -47,7 +47,8 @@ fn apply_speaks_json_lines() {
     let project = Project::new(SMALL);
     let ran = project.run(&["apply", "--simulate", "--yes", "-o", "json"]);
     assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{}", ran.all());
-    let lines: Vec<serde_json::Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines: Vec<serde_json::Value> =
+        ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let of = |kind: &str| lines.iter().filter(|line| line["type"] == kind).count();
     assert_eq!((of("plan"), of("ended")), (1, 1));
     assert_eq!(of("step-started"), of("step-done"), "without faults every step that starts is done");
@@ -75,7 +76,8 @@ fn a_plan_in_json_is_whole_and_versioned() {
     assert_eq!(document["version"], 1);
     let plan = &document["plans"][0];
     assert_eq!(plan["cluster"], "prod");
-    let ids: Vec<&str> = plan["steps"].as_array().unwrap().iter().map(|step| step["id"].as_str().unwrap()).collect();
+    let ids: Vec<&str> =
+        plan["steps"].as_array().unwrap().iter().map(|step| step["id"].as_str().unwrap()).collect();
     for id in ["generate-secrets", "install:prod-cp1", "install:prod-w1", "install:prod-w2"] {
         assert!(ids.contains(&id), "{ids:?}");
     }
@@ -104,7 +106,8 @@ fn with_nobody_to_ask_nothing_is_done() {
 fn policy_decides_when_nobody_is_asked() {
     let project = Project::new(SMALL);
     project.run(&["apply", "--simulate", "--yes"]);
-    let without_w2: String = SMALL.lines().filter(|line| !line.contains("w2:")).map(|line| format!("{line}\n")).collect();
+    let without_w2: String =
+        SMALL.lines().filter(|line| !line.contains("w2:")).map(|line| format!("{line}\n")).collect();
     project.write("nix8s.yaml", without_w2.as_bytes());
     let ran = project.run(&["apply", "--simulate", "--yes"]);
     assert_eq!(ran.code, 4, "{}", ran.all());
@@ -158,7 +161,11 @@ fn flags_that_name_nobody_are_met_with_the_nearest() {
         assert_eq!(ran.code, 64, "{}", ran.all());
     }
     let ran = project.run(&["apply", "--simulate", "--yes", "--node", "prod-w9"]);
-    assert!(ran.stderr.contains("Did you mean prod-w1?") || ran.stderr.contains("Did you mean prod-w2?"), "{}", ran.all());
+    assert!(
+        ran.stderr.contains("Did you mean prod-w1?") || ran.stderr.contains("Did you mean prod-w2?"),
+        "{}",
+        ran.all()
+    );
 }
 
 #[test]

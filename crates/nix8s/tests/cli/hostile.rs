@@ -19,7 +19,10 @@ fn refused(bytes: &[u8], says: &str) {
     let said = format!("{}{}", ran.stdout, ran.stderr);
     assert!(said.contains(says), "{said}");
     assert!(said.len() < 100_000, "an answer that nobody can read: {} bytes", said.len());
-    assert!(!said.contains('\u{1b}') && !said.contains('\0'), "control characters reach the terminal: {said:?}");
+    assert!(
+        !said.contains('\u{1b}') && !said.contains('\0'),
+        "control characters reach the terminal: {said:?}"
+    );
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The real binary, as a person meets it: text, JSON and exit codes.
 
+#![expect(clippy::unwrap_used, reason = "a test says by a panic that it failed")]
+
 mod apply;
 mod hostile;
 mod interrupt;

@@ -55,7 +55,10 @@ fn events_can_be_narrowed() {
     let json = project.run(&["events", "prod", "--simulate", "-o", "json"]);
     for (number, line) in json.stdout.lines().enumerate() {
         let event: serde_json::Value = serde_json::from_str(line).unwrap();
-        assert_eq!((event["cluster"].as_str(), event["seq"].as_u64()), (Some("prod"), Some(number as u64 + 1)));
+        assert_eq!(
+            (event["cluster"].as_str(), event["seq"].as_u64()),
+            (Some("prod"), Some(number as u64 + 1))
+        );
     }
     assert_eq!(project.run(&["events", "--simulate", "--node", "w9"]).code, 64);
 }
@@ -96,7 +99,11 @@ fn a_machine_that_answers_is_not_removed_as_lost() {
     let ran = project.run(&["node", "delete", "w2", "--lost", "--simulate"]);
     assert_eq!(ran.code, 0, "{}", ran.all());
     let plan = project.run(&["plan", "--simulate"]);
-    assert!(plan.stdout.contains("was said to be lost") && !plan.stdout.contains("delete-node"), "{}", plan.all());
+    assert!(
+        plan.stdout.contains("was said to be lost") && !plan.stdout.contains("delete-node"),
+        "{}",
+        plan.all()
+    );
 }
 
 #[test]

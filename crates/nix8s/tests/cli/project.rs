@@ -56,7 +56,11 @@ impl Project {
     /// The binary in this folder, with state in `state`, and nothing else from the environment.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_nix8s"));
-        command.args(args).current_dir(self.path()).env_clear().env("NIX8S_STATE_DIR", self.path().join("state"));
+        command
+            .args(args)
+            .current_dir(self.path())
+            .env_clear()
+            .env("NIX8S_STATE_DIR", self.path().join("state"));
         command.stdin(Stdio::null());
         command
     }
@@ -67,7 +71,11 @@ impl Project {
         while let Some(folder) = left.pop() {
             for entry in std::fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
-                if path.is_dir() { left.push(path) } else { drop(files.insert(path.clone(), std::fs::read(path).unwrap())) }
+                if path.is_dir() {
+                    left.push(path)
+                } else {
+                    drop(files.insert(path.clone(), std::fs::read(path).unwrap()))
+                }
             }
         }
         files
@@ -138,7 +146,8 @@ impl Ran {
 fn steady_word(word: &str) -> String {
     let bare = word.trim_end_matches([',', '.', ')', ':']);
     let rest = &word[bare.len()..];
-    let is_real_time = rest.is_empty() && bare.ends_with("ms") && bare[..bare.len() - 2].bytes().all(|b| b.is_ascii_digit());
+    let is_real_time =
+        rest.is_empty() && bare.ends_with("ms") && bare[..bare.len() - 2].bytes().all(|b| b.is_ascii_digit());
     if let Some((_, path)) = bare.split_once("/state/") {
         format!("[state]/{path}{rest}")
     } else if is_real_time {

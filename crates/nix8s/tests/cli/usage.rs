@@ -24,8 +24,17 @@ fn help_shows_every_command() {
 #[test]
 fn help_of_every_command_has_an_example() {
     let project = Project::new(SMALL);
-    let commands =
-        ["validate", "config show", "plan", "apply", "status", "events", "node list", "node show", "node delete"];
+    let commands = [
+        "validate",
+        "config show",
+        "plan",
+        "apply",
+        "status",
+        "events",
+        "node list",
+        "node show",
+        "node delete",
+    ];
     for command in commands {
         let mut args: Vec<&str> = command.split(' ').collect();
         args.push("--help");
@@ -106,7 +115,10 @@ fn colour_is_used_where_it_is_wanted() {
     };
     assert!(!coloured(&["validate"], None), "stdout is no terminal here");
     assert!(coloured(&["validate", "--color", "always"], None));
-    assert!(coloured(&["validate", "--color", "always"], Some("1")), "the flag is nearer than the environment");
+    assert!(
+        coloured(&["validate", "--color", "always"], Some("1")),
+        "the flag is nearer than the environment"
+    );
     assert!(!coloured(&["validate", "--color", "never"], None));
     assert!(!coloured(&["validate", "-o", "json", "--color", "always"], None), "programs read no colour");
 }

@@ -31,7 +31,8 @@ fn every_mistake_is_shown_at_once_with_its_place_and_what_would_be_right() {
     assert_eq!(json.code, 3);
     let document = json.json();
     assert_eq!(document["valid"], false);
-    let lines: Vec<_> = document["problems"].as_array().unwrap().iter().map(|p| p["place"]["line"].as_u64()).collect();
+    let lines: Vec<_> =
+        document["problems"].as_array().unwrap().iter().map(|p| p["place"]["line"].as_u64()).collect();
     for line in [3, 9, 10] {
         assert!(lines.contains(&Some(line)), "{document:#}");
     }

@@ -112,7 +112,10 @@ fn text(
         line("version", version.to_string());
     }
     if marked {
-        line("removal", "asked for; `nix8s apply` lets it leave, `nix8s node undelete` takes it back".to_owned());
+        line(
+            "removal",
+            "asked for; `nix8s apply` lets it leave, `nix8s node undelete` takes it back".to_owned(),
+        );
     }
     for error in &is.errors {
         line("failed", format!("{} ({}x): {}", error.step.as_str(), error.count, error.message));
