@@ -247,6 +247,14 @@ pub struct EtcdMember {
     pub healthy: bool,
 }
 
+/// Whether etcd would lose the majority that it has if this member went away for a moment. A member that does not
+/// work has no vote to lose.
+pub fn needs_vote_of(members: &[EtcdMember], name: &MachineName) -> bool {
+    let own = members.iter().any(|m| m.name == name.as_str() && m.healthy);
+    let others = members.iter().filter(|m| m.healthy && m.name != name.as_str()).count();
+    own && others < members.len() / 2 + 1
+}
+
 /// Secrets of a cluster.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

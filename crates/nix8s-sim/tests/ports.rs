@@ -1,5 +1,7 @@
 //! The simulated world through its ports: what happened stays, what must not happen is noticed.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 use std::sync::Arc;
 
 use nix8s_core::model::Cluster;

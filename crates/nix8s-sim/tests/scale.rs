@@ -1,5 +1,7 @@
 //! Large clusters from blank machines: the result is checked, the time is printed and measured by `make bench`.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 use nix8s_engine::converge::Ending;
 use nix8s_sim::explore::scale::converge_blank;
 

@@ -9,8 +9,10 @@ pub fn describe() -> String {
     let processor = fact("/proc/cpuinfo", "model name").unwrap_or_else(|| std::env::consts::ARCH.to_owned());
     let memory = fact("/proc/meminfo", "MemTotal").unwrap_or_else(|| "not known".to_owned());
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split(' ').next().unwrap_or_default();
     format!(
-        "machine   {processor}, {cores} cores, memory {memory}\nsystem    {} {}\ncompiler  {}",
+        "machine   {processor}, {cores} cores, memory {memory}\nsystem    {} {}\ncompiler  {}\nload      {load} before this began",
         std::env::consts::OS,
         kernel.trim(),
         said("rustc", "--version"),

@@ -17,6 +17,8 @@ use serde_json::json;
 pub struct Cost {
     /// Wall time from starting the program to its end.
     pub time: Duration,
+    /// Processor time: what the wall time would be about if nothing else ran.
+    pub processor: Duration,
     /// The most memory that it held at once, in bytes.
     pub memory: u64,
 }
@@ -36,11 +38,13 @@ pub fn median<S: AsRef<str>>(times: usize, command: &[S], accepted: &[i32]) -> R
 pub fn middle(costs: Vec<Result<Cost, Failure>>) -> Result<Cost, Failure> {
     let costs = costs.into_iter().collect::<Result<Vec<Cost>, Failure>>()?;
     let mut times: Vec<Duration> = costs.iter().map(|cost| cost.time).collect();
+    let mut processors: Vec<Duration> = costs.iter().map(|cost| cost.processor).collect();
     let mut memories: Vec<u64> = costs.iter().map(|cost| cost.memory).collect();
     times.sort_unstable();
+    processors.sort_unstable();
     memories.sort_unstable();
     let middle = costs.len() / 2;
-    Ok(Cost { time: times[middle], memory: memories[middle] })
+    Ok(Cost { time: times[middle], processor: processors[middle], memory: memories[middle] })
 }
 
 /// Runs a command once.
@@ -64,6 +68,7 @@ pub fn once<S: AsRef<str>>(command: &[S], accepted: &[i32]) -> Result<Cost, Fail
     }
     Ok(Cost {
         time: Duration::from_nanos(answer["nanos"].as_u64().unwrap_or_default()),
+        processor: Duration::from_micros(answer["processor"].as_u64().unwrap_or_default()),
         memory: answer["memory"].as_u64().unwrap_or_default(),
     })
 }
@@ -87,6 +92,9 @@ pub fn measure(command: &[&str]) -> io::Result<()> {
     // Linux counts in KiB, macOS in bytes.
     let unit = if cfg!(target_os = "macos") { 1 } else { 1024 };
     let memory = u64::try_from(usage.max_rss()).unwrap_or_default() * unit;
-    println!("{}", json!({ "status": status.code().unwrap_or(-1), "nanos": nanos, "memory": memory }));
+    let micros = |time: nix::sys::time::TimeVal| time.tv_sec() * 1_000_000 + time.tv_usec();
+    let processor = micros(usage.user_time()) + micros(usage.system_time());
+    let status = status.code().unwrap_or(-1);
+    println!("{}", json!({ "status": status, "nanos": nanos, "processor": processor, "memory": memory }));
     Ok(())
 }

@@ -185,6 +185,13 @@ impl<'a> Cx<'a> {
 
     /// What differs decides, except where the user asked for more: a rebuild, or a reboot after every switch.
     fn class(&self, running: &System, wanted: &System, past: &MachinePast) -> Class {
+        // On the way to a version over several minor releases some are ahead of the step that is being made.
+        let minor = |system: &System| system.version.as_ref().map(|v| v.minor);
+        if let (Some(running), Some(wanted)) = (minor(running), minor(wanted))
+            && (wanted + 1..=self.cluster.version.minor).contains(&running)
+        {
+            return Class::Same;
+        }
         let asked = if past.rebuild { Class::InPlace } else { Class::Same };
         let class = class_of(running, wanted).max(asked);
         let reboots = self.cluster.upgrade.reboot == crate::model::Reboot::Always;

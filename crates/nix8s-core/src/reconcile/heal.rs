@@ -7,6 +7,7 @@ use super::cx::Cx;
 use super::cx::View;
 use super::out::Out;
 use crate::model::MachineName;
+use crate::observed::needs_vote_of;
 use crate::permit::Risk;
 use crate::plan::Cause;
 use crate::plan::Effect;
@@ -37,15 +38,13 @@ enum Heal {
 /// does not answer has no vote to lose.
 pub fn vote_needed(cx: &Cx<'_>, view: &View<'_>) -> Option<String> {
     let members = view.probe?.etcd.as_deref()?;
-    let own = members.iter().find(|m| m.name == view.name.as_str())?;
-    let others = members.iter().filter(|m| m.healthy && m.id != own.id).count();
-    let needed = members.len() / 2 + 1;
     // With one or two members it is a short outage of the API, which the user has allowed or not.
     let outage = members.len() < 3 && (cx.permit.interrupt || cx.api.is_none());
-    let held = holds(Rule::EtcdQuorum) && own.healthy && others < needed && !outage;
+    let held = holds(Rule::EtcdQuorum) && !outage && needs_vote_of(members, view.name);
     held.then(|| {
-        let name = view.name;
-        format!("{name} is not restarted: its vote in etcd is needed ({others} others of {} are healthy)", members.len())
+        let (name, all) = (view.name, members.len());
+        let healthy = members.iter().filter(|m| m.healthy).count();
+        format!("{name} is not restarted: its vote in etcd is needed ({healthy} of {all} members are healthy)")
     })
 }
 

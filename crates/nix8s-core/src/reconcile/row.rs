@@ -57,7 +57,8 @@ pub fn row(view: &View<'_>, cx: &Cx<'_>) -> Row {
         return Row::Leave;
     }
     if view.past.removed {
-        return Row::Away;
+        // Its node was there again after it had left: it leaves again.
+        return if view.node_seen().is_some() { Row::Leave } else { Row::Away };
     }
     if machine.skip {
         return Row::Skip;

@@ -24,6 +24,7 @@ use nix8s_core::reconcile;
 use serde::Serialize;
 
 use crate::execute::Limits;
+use crate::execute::WINDOW_MIN;
 use crate::execute::execute;
 use crate::journal::Journal;
 use crate::observe::observe;
@@ -265,7 +266,7 @@ impl<'a> Run<'a> {
             Ok(covered) => covered,
             Err(ending) => return Ok(Some(ending)),
         };
-        let limits = Limits { covered, deadline: self.deadline };
+        let limits = Limits { covered, deadline: self.deadline, window: window(seen.at, now) };
         let carried = execute(world, journal, &plan, limits, stop, hear).await?;
         self.report.done += carried.done;
         self.report.failed += carried.failed;
@@ -380,6 +381,13 @@ impl<'a> Run<'a> {
             () = self.world.sleep(pause) => None,
         }
     }
+}
+
+/// How long steps of one plan are begun: a large fleet takes a while to look at, and of a run's time at most a
+/// twentieth is to go into looking.
+fn window(looked: Timestamp, now: Timestamp) -> Duration {
+    let look = Duration::try_from(now.duration_since(looked)).unwrap_or_default();
+    (look * 20).max(WINDOW_MIN)
 }
 
 fn signed(duration: Duration) -> jiff::SignedDuration {

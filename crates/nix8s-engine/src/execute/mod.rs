@@ -59,7 +59,13 @@ pub struct Limits {
     pub covered: Risk,
     /// No step is begun from then on; what runs then may finish.
     pub deadline: Timestamp,
+    /// How long steps of this plan are begun; what is left then is planned anew.
+    pub window: Duration,
 }
+
+/// Work that is longer than this is planned anew in between, so that what has become possible in the meantime (a
+/// cluster can begin when its control planes are installed) does not wait for the last machine of a large fleet.
+pub const WINDOW_MIN: Duration = Duration::from_secs(300);
 
 /// Carries out a plan within limits.
 ///
@@ -81,7 +87,7 @@ pub async fn execute(
     let mut carried = Carried::default();
     let mut schedule = Schedule::new(&plan.steps, world.cluster.concurrency());
     let mut running = FuturesUnordered::new();
-    let closes = world.ports.clock.now() + WINDOW;
+    let closes = world.ports.clock.now() + limits.window;
     loop {
         let mut level = stop.level();
         if world.ports.clock.now() >= closes {
@@ -253,11 +259,6 @@ async fn effect(world: &World, effect: &Effect) -> Done {
         }
     }
 }
-
-/// How long steps of one plan are begun. Longer work than this is planned anew in between, so that what has become
-/// possible in the meantime (a cluster can begin when its control planes are installed) does not wait for the last
-/// machine of a large fleet.
-const WINDOW: Duration = Duration::from_secs(300);
 
 /// Between two looks at something that takes its time.
 const POLL: Duration = Duration::from_secs(5);

@@ -9,6 +9,7 @@ use nix8s_core::model::MachineName;
 use nix8s_core::model::Reboot;
 use nix8s_core::model::StorePath;
 use nix8s_core::model::Version;
+use nix8s_core::observed::needs_vote_of;
 use nix8s_core::tool::k3s;
 use nix8s_core::tool::kubeadm;
 use nix8s_core::tool::nix;
@@ -23,6 +24,7 @@ use super::failure::hint;
 use super::failure::no_answer;
 use super::failure::permanent;
 use super::failure::run;
+use super::failure::transient;
 use super::failure::unknown_output;
 use crate::port::ExecError;
 use crate::world::World;
@@ -115,9 +117,15 @@ pub async fn upgrade_components(world: &World, name: &MachineName, version: &Ver
     Ok(None)
 }
 
-/// Restarts k3s or the kubelet.
+/// Restarts k3s or the kubelet, unless the machine has recovered meanwhile and its vote in etcd is needed (rule 4, asked
+/// again right before).
 pub async fn restart(world: &World, name: &MachineName) -> Done {
     let machine = machine(world, name)?;
+    let asked = run(world, "asking how its etcd is", &on_node::probe(machine)).await?;
+    let probe = on_node::probed(&asked.stdout).map_err(|e| transient(e.to_string()))?;
+    if probe.etcd.is_some_and(|members| members.len() >= 3 && needs_vote_of(&members, name)) {
+        return Ok(Some("not restarted: its etcd works again, and its vote is needed".to_owned()));
+    }
     let command = match world.cluster.distribution {
         Distribution::K3s => k3s::restart(machine),
         Distribution::Kubeadm => kubeadm::restart(machine),

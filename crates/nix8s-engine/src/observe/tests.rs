@@ -122,11 +122,14 @@ async fn our_mark_is_recognised_once_and_only_on_the_hardware_that_we_know() {
     }
 }
 
+/// What it is, what was known, what the machine says, and what is recorded.
+type Case = (&'static str, Vec<What>, Option<Probe>, Vec<What>);
+
 #[tokio::test(start_paused = true)]
 async fn a_node_is_ours_only_if_its_machine_says_so() {
     let known = recognised("i1", "uuid-w1");
     let unmarked = Probe { mark: None, ..probe("w1") };
-    let cases: [(&str, Vec<What>, Option<Probe>, Vec<What>); 4] = [
+    let cases: [Case; 4] = [
         ("it joined", vec![known.clone()], Some(probe("w1")), vec![joined("u1")]),
         ("it joined again", vec![known.clone(), joined("u0")], Some(probe("w1")), vec![joined("u1")]),
         ("not ours", vec![], Some(unmarked), vec![]),

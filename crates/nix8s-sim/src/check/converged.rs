@@ -84,7 +84,9 @@ fn wait_untrue(
         Cause::BackOff | Cause::Pause => has_bare_pod(world, wait.machine.as_ref()),
         Cause::Earlier | Cause::Unavailable | Cause::Quorum => others_block,
         // None of these lives goes backwards, and somebody gives every permit.
-        Cause::VersionSkew | Cause::NeedsPermit | Cause::NotNamed => false,
+        // Every other leave has been given by the time that this is asked.
+        Cause::NeedsPermit => world.common.etcd.as_ref().is_some_and(|e| e.members.len() == 1),
+        Cause::VersionSkew | Cause::NotNamed => false,
         Cause::LaterVersion => true,
         Cause::ForeignNode => wait.machine.as_ref().is_none_or(|n| !world.fleet.machines.contains_key(n)),
         Cause::Skipped => {

@@ -27,10 +27,10 @@ impl SimExec {
         Some(match words(command).as_slice() {
             ["kubeadm", "init", "--config", "/etc/kubernetes/kubeadm.yaml"] => self.init(to).await,
             ["kubeadm", "init", "phase", "upload-certs", "--upload-certs"] => {
-                self.effect(to, (2, 5), |w, m| certificates(w, m)).await
+                self.effect(to, (2, 5), certificates).await
             }
             ["kubeadm", "token", "create", "--ttl", "10m", "--print-join-command"] => {
-                self.effect(to, (1, 3), |w, m| token(w, m)).await
+                self.effect(to, (1, 3), token).await
             }
             ["nix8s", "on-node", "kubeadm-join"] => {
                 self.join(to, command.stdin.as_deref().unwrap_or_default()).await
@@ -38,7 +38,7 @@ impl SimExec {
             ["kubeadm", "upgrade", "apply", "--yes", version] => {
                 self.effect(to, (60, 180), |w, m| apply(w, m, version)).await
             }
-            ["kubeadm", "upgrade", "node"] => self.effect(to, (20, 60), |w, m| node(w, m)).await,
+            ["kubeadm", "upgrade", "node"] => self.effect(to, (20, 60), node).await,
             ["nix8s", "on-node", "etcdctl", "member", "remove", id] => {
                 self.effect(to, (1, 4), |w, m| remove_member(w, m, id)).await
             }
@@ -47,7 +47,7 @@ impl SimExec {
     }
 
     async fn init(&self, to: &Connection) -> Result<Output, ExecError> {
-        let begun = self.effect(to, (2, 5), |w, m| begin(w, m)).await?;
+        let begun = self.effect(to, (2, 5), begin).await?;
         if begun.status != 0 {
             return Ok(begun);
         }
@@ -66,7 +66,7 @@ impl SimExec {
             self.shared.pass(5 * SECOND).await;
             return Ok(complained(1, why));
         }
-        let begun = self.effect(to, (2, 5), |w, m| begin(w, m)).await?;
+        let begun = self.effect(to, (2, 5), begin).await?;
         if begun.status != 0 {
             return Ok(begun);
         }

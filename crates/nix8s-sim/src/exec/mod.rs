@@ -61,7 +61,7 @@ impl Exec for SimExec {
             }
             Some(CallFault::Hangs) => {
                 self.trouble(command);
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
             Some(CallFault::LostBefore) => {
                 self.trouble(command);

@@ -56,7 +56,7 @@ impl SimExec {
             ["nix8s", "on-node", "adopt"] => self.effect(&to, (0, 2), |w, m| adopt(w, m, &stdin)).await,
             ["nix8s", "on-node", "confirm"] => self.effect(&to, (0, 2), |w, m| confirm(w, m, &stdin)).await,
             ["nix8s", "on-node", "gates"] => self.effect(&to, (1, 5), |w, m| gates(w, m, &stdin)).await,
-            ["nix8s", "on-node", "clean", _] => self.effect(&to, (5, 20), |w, m| clean(w, m)).await,
+            ["nix8s", "on-node", "clean", _] => self.effect(&to, (5, 20), clean).await,
             ["systemctl", "restart", unit] => self.effect(&to, (1, 3), |w, m| restart(w, m, unit)).await,
             ["nix8s", "on-node", "switch", rest @ ..] => self.switch(&to, rest, command).await,
             ["nix8s", "on-node", "confirm-switch", nonce] => self.confirm_switch(&to, nonce).await,
@@ -105,7 +105,7 @@ fn probe(world: &World, name: &MachineName) -> Output {
         datastore: kube.datastore.is_some(),
         distribution_state: kube.state.is_some() || kube.datastore.is_some(),
         membership: if nixos { metal.membership.clone() } else { None },
-        components: if k3s { version } else { kube.components.clone() },
+        components: if k3s { version } else { kube.components },
         etcd: world.members_seen_by(metal),
         running,
     };

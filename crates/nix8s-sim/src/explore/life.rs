@@ -180,17 +180,16 @@ impl Life {
         shared.revive(death);
         self.sim.new_run(&self.permit);
         let ports = self.sim.ports(Arc::clone(&self.store) as _);
-        let mut world = match nix8s_engine::world::World::new(
+        let world = nix8s_engine::world::World::new(
             Arc::clone(&self.fleet),
             ports,
             "simulated".to_owned(),
             self.permit.clone(),
-        ) {
-            Ok(world) => world,
+        );
+        let Ok(world) = world else {
             // A failing state directory is a fault like others: the run ends, and the next one begins.
-            Err(_) => return Ok(Run::Died),
+            return Ok(Run::Died);
         };
-        world.former = self.former();
         let settings = nix8s_engine::converge::Settings {
             command: "apply".to_owned(),
             covered: Some(Risk::Erases),
@@ -226,11 +225,6 @@ impl Life {
                 Run::Died
             }
         })
-    }
-
-    fn former(&self) -> BTreeMap<MachineName, Arc<Machine>> {
-        let gone = |name: &MachineName| !self.fleet.machines.contains_key(name);
-        self.known.iter().filter(|(name, _)| gone(name)).map(|(n, m)| (n.clone(), Arc::clone(m))).collect()
     }
 
     /// Does what the waits ask a person for; whether there was anything to do.
@@ -306,10 +300,10 @@ fn show(at: i64, progress: &Progress) {
         }
         Progress::StepStarted { step, .. } => println!("{at:>7}   start {}: {}", step.id, step.reason),
         Progress::StepDone { step, note, .. } => {
-            println!("{at:>7}   done  {} {}", step.id, note.as_deref().unwrap_or(""))
+            println!("{at:>7}   done  {} {}", step.id, note.as_deref().unwrap_or(""));
         }
         Progress::StepFailed { step, failure, .. } => {
-            println!("{at:>7}   FAIL  {}: {}", step.id, failure.message)
+            println!("{at:>7}   FAIL  {}: {}", step.id, failure.message);
         }
         Progress::StepSkipped { step, why } => println!("{at:>7}   skip  {}: {why}", step.id),
         Progress::Waiting { .. } => {}

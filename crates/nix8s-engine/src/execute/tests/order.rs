@@ -20,7 +20,8 @@ use crate::stop::Stop;
 use crate::testing::*;
 use crate::world::World;
 
-const ANYTHING: Limits = Limits { covered: Risk::Erases, deadline: Timestamp::MAX };
+const ANYTHING: Limits =
+    Limits { covered: Risk::Erases, deadline: Timestamp::MAX, window: Duration::from_secs(3600) };
 
 async fn carry_out(world: &World, plan: &Plan, limits: Limits, stop: &mut Stop) -> (Carried, Vec<String>) {
     let ports = &world.ports;
@@ -165,6 +166,22 @@ async fn nothing_begins_after_the_deadline() {
     let (carried, heard) = carry_out(&world, &plan, limits, &mut Stop::never()).await;
     assert_eq!((carried.done, carried.skipped), (1, 1));
     assert!(heard.contains(&"skipped copy:w2: the time for this run is over".to_owned()), "{heard:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn long_work_is_left_to_the_next_plan_and_what_was_begun_on_a_machine_goes_on() {
+    let fakes = Fakes::new();
+    built(&fakes);
+    fakes.exec.on("nix copy", [Reply::Takes(Duration::from_secs(60))]);
+    let mut cluster = cluster(Distribution::K3s, &["w1", "w2"]);
+    cluster.reconciler.concurrency.copy = 1;
+    let world = fakes.world(cluster);
+    fakes.api.set("w1", node("u1"));
+    let plan = plan(&[(copy("w1"), &[]), (Effect::Cordon { machine: name("w1") }, &[0]), (copy("w2"), &[])]);
+    let limits = Limits { window: Duration::from_secs(30), ..ANYTHING };
+    let (carried, heard) = carry_out(&world, &plan, limits, &mut Stop::never()).await;
+    assert_eq!((carried.done, carried.skipped), (2, 0), "{heard:?}");
+    assert_eq!(kinds(&fakes), ["started copy:w1", "done copy:w1", "started cordon:w1", "done cordon:w1"]);
 }
 
 #[tokio::test(start_paused = true)]
