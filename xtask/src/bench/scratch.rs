@@ -1,5 +1,6 @@
 //! A folder for configurations and state that goes away at the end, and the commands to run in it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
@@ -72,7 +73,8 @@ impl Scratch {
         self.folder.join(format!("state-{name}"))
     }
 
-    /// How many machines a plan has steps for.
+    /// How many machines a plan has steps for, now or later, besides writing membership data (hosts and peers change
+    /// for everybody in the cluster).
     pub fn machines_with_steps(&self, config: &str, state: &str) -> Result<usize, Failure> {
         let command = self.simulated(config, state, &["-o", "json", "plan"]);
         let output = Command::new(&command[0])
@@ -81,9 +83,9 @@ impl Scratch {
             .output()
             .map_err(|e| format!("could not run plan: {e}"))?;
         let plan: Value = serde_json::from_slice(&output.stdout).map_err(|e| format!("plan -o json: {e}"))?;
-        let mut machines = std::collections::BTreeSet::new();
+        let mut machines = BTreeSet::new();
         subjects(&plan, &mut machines);
-        Ok(machines.len())
+        if machines.is_empty() { Err("the plan has no steps".to_owned()) } else { Ok(machines.len()) }
     }
 }
 
@@ -94,13 +96,12 @@ impl Drop for Scratch {
     }
 }
 
-/// Collects the machines of every step anywhere in a plan document.
-fn subjects(document: &Value, machines: &mut std::collections::BTreeSet<String>) {
+/// Collects the machines of every step anywhere in a plan document. A step's id is `<kind>:<machine>`.
+fn subjects(document: &Value, machines: &mut BTreeSet<String>) {
     match document {
         Value::Object(fields) => {
-            if let (Some(machine), true) =
-                (fields.get("machine").and_then(Value::as_str), fields.contains_key("risk"))
-            {
+            let id = fields.get("id").and_then(Value::as_str).and_then(|id| id.split_once(':'));
+            if let Some((_, machine)) = id.filter(|(kind, _)| *kind != "write-membership") {
                 machines.insert(machine.to_owned());
             }
             fields.values().for_each(|value| subjects(value, machines));
@@ -115,4 +116,20 @@ fn release_folder() -> Result<PathBuf, Failure> {
     let me = std::env::current_exe().map_err(|e| format!("where is this program? {e}"))?;
     let target = me.parent().and_then(Path::parent).ok_or("this program is not in a target folder")?;
     Ok(target.join("release"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn membership_data_does_not_count_as_touching_a_machine() {
+        let steps =
+            json!([{ "id": "write-membership:a" }, { "id": "install:b" }, { "id": "generate-secrets" }]);
+        let mut machines = BTreeSet::new();
+        subjects(&json!({ "plans": [{ "steps": steps, "forecast": [{ "id": "join:b" }] }] }), &mut machines);
+        assert_eq!(machines, BTreeSet::from(["b".to_owned()]));
+    }
 }
