@@ -48,6 +48,9 @@ pub struct MachinePast {
     pub installs: u32,
     /// The membership that nix8s made or recognised.
     pub joined: Option<Joined>,
+    /// Joining was begun, and nobody knows yet that it ended.
+    #[serde(default)]
+    pub joining: bool,
     /// Failures of steps since the last success of that kind.
     pub failures: BTreeMap<EffectKind, Failures>,
     /// Since when it does not answer.
@@ -146,7 +149,9 @@ impl Past {
                     Some(Provisioned { installation: installation.clone(), uuid: Some(uuid.clone()), at });
             }
             What::Joined { machine, uid, role } => {
-                self.machine(machine).joined = Some(Joined { role: *role, uid: Some(uid.clone()), at });
+                let past = self.machine(machine);
+                past.joined = Some(Joined { role: *role, uid: Some(uid.clone()), at });
+                past.joining = false;
             }
             What::ClusterFound => {
                 self.initialized.get_or_insert(at);
@@ -231,11 +236,13 @@ impl Past {
                 // An erased machine is not who it was, whatever comes of the installation.
                 past.provisioned = None;
                 past.joined = None;
+                past.joining = false;
                 past.good = None;
             }
             Effect::Init { .. } => {
                 self.initialized.get_or_insert(at);
             }
+            Effect::Join { machine, .. } => self.machine(machine).joining = true,
             _ => {}
         }
     }
@@ -262,7 +269,9 @@ impl Past {
                 self.machine(machine).joined = Some(Joined { role: Role::ControlPlane, uid: None, at });
             }
             Effect::Join { machine, role, .. } => {
-                self.machine(machine).joined = Some(Joined { role: *role, uid: None, at });
+                let past = self.machine(machine);
+                past.joined = Some(Joined { role: *role, uid: None, at });
+                past.joining = false;
             }
             Effect::CheckGates { machine, system } => {
                 let past = self.machine(machine);
@@ -271,7 +280,11 @@ impl Past {
             Effect::Switch { machine, .. } => self.machine(machine).rebuild = false,
             Effect::Uncordon { .. } => self.last_roll_step = Some(at),
             Effect::Restart { machine } => self.restarted(machine, at),
-            Effect::Clean { machine, .. } => self.machine(machine).joined = None,
+            Effect::Clean { machine, .. } => {
+                let past = self.machine(machine);
+                past.joined = None;
+                past.joining = false;
+            }
             Effect::DeleteNode { machine, .. } => {
                 let past = self.machine(machine);
                 past.joined = None;

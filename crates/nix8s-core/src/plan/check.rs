@@ -270,9 +270,14 @@ impl<'a> Check<'a> {
         }
         if !node.control_plane {
             self.not_newer(step, machine, Some(wanted));
-        } else if *wanted == node.version {
+        } else if *wanted == node.version && self.runs_version(machine, wanted) {
             self.workers_first(step, machine);
         }
+    }
+
+    fn runs_version(&self, machine: &MachineName, version: &Version) -> bool {
+        let running = self.probe(machine).and_then(|p| p.running.as_ref()?.version.as_ref());
+        running == Some(version)
     }
 
     fn version_of(&self, machine: &MachineName, path: &crate::model::StorePath) -> Option<&'a Version> {
@@ -281,9 +286,10 @@ impl<'a> Check<'a> {
     }
 
     fn not_newer(&mut self, step: &Step, machine: &MachineName, wanted: Option<&Version>) {
-        let control_planes =
-            self.api().into_iter().flat_map(|a| a.nodes.values()).filter(|n| n.control_plane);
-        let Some(lowest) = control_planes.map(|n| &n.version).min() else { return };
+        let control_planes = self.api().into_iter().flat_map(|a| &a.nodes).filter(|(_, n)| n.control_plane);
+        let runs = |name| self.probe(name).and_then(|p| p.running.as_ref()?.version.as_ref());
+        let versions = control_planes.flat_map(|(name, n)| [Some(&n.version), runs(name)]).flatten();
+        let Some(lowest) = versions.min() else { return };
         if wanted.is_some_and(|w| w > lowest) {
             self.broken(
                 Rule::Order,

@@ -144,8 +144,7 @@ fn elected<'a>(cx: &Cx<'a>) -> &'a crate::model::MachineName {
 
 /// Why a machine may not join yet: its version is newer than a control plane's, which an upgrade will mend.
 pub(super) fn too_new(cx: &Cx<'_>, view: &View<'_>) -> Option<String> {
-    let nodes = cx.api.into_iter().flat_map(|api| api.nodes.values());
-    let lowest = nodes.filter(|n| n.control_plane).map(|n| &n.version).min()?;
+    let lowest = cx.lowest_control_plane()?;
     // What it runs counts, too: what is wanted may be unknown at the moment.
     let versions = [view.wanted, view.running()].into_iter().flatten();
     let wanted = versions.filter_map(|system| system.version.as_ref()).max()?;

@@ -12,6 +12,7 @@ use crate::model::Machine;
 use crate::model::MachineName;
 use crate::model::Parts;
 use crate::model::Role;
+use crate::model::Version;
 use crate::observed::ApiSeen;
 use crate::observed::Cordon;
 use crate::observed::EtcdMember;
@@ -229,6 +230,15 @@ impl<'a> Cx<'a> {
     pub fn erase_scope(&self, name: &MachineName) -> Option<crate::permit::EraseScope> {
         let used = self.seen.past.installed.contains(name);
         self.permit.erase.get(name).copied().filter(|_| !used)
+    }
+
+    /// The lowest version among control planes: what their nodes report, or what they run where that is lower, because
+    /// a node that is not Ready reports what it ran last.
+    pub fn lowest_control_plane(&self) -> Option<&'a Version> {
+        let nodes = self.api.into_iter().flat_map(|api| &api.nodes).filter(|(_, n)| n.control_plane);
+        let reported = nodes.clone().map(|(_, node)| &node.version);
+        let run = nodes.filter_map(|(name, _)| self.of(name)?.running()?.version.as_ref());
+        reported.chain(run).min()
     }
 
     /// The etcd member of a machine.

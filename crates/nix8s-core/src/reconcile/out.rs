@@ -56,6 +56,11 @@ impl<'c, 'a> Out<'c, 'a> {
         self.steps.iter().any(|s| s.effect.kind() == kind)
     }
 
+    /// How many steps of this kind are planned.
+    pub fn count(&self, kind: EffectKind) -> usize {
+        self.steps.iter().filter(|s| s.effect.kind() == kind).count()
+    }
+
     /// Whether a step of this kind is planned for this machine.
     pub fn plans(&self, kind: EffectKind, machine: &MachineName) -> bool {
         self.steps.iter().any(|s| s.effect.kind() == kind && s.effect.machine() == Some(machine))

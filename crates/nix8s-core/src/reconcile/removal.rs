@@ -56,7 +56,8 @@ fn leave(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
         out.wait(Some(name), Cause::Silent, text);
         return;
     }
-    if cx.api.is_none() && view.past.joined.is_some() && holds(Rule::UnknownIsNotAbsent) {
+    let had_a_node = view.past.joined.is_some() || cx.seen.past.initialized.is_some();
+    if cx.api.is_none() && had_a_node && holds(Rule::UnknownIsNotAbsent) {
         let text = format!("{name} leaves when the API server answers again");
         out.wait(Some(name), Cause::Unknown, text);
         return;

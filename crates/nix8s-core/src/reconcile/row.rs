@@ -176,7 +176,7 @@ fn member_row(view: &View<'_>, cx: &Cx<'_>) -> Row {
 /// answered looks the same; it is joined again instead, except with kubeadm, which refuses where files are left.
 fn is_orphan(view: &View<'_>, cx: &Cx<'_>) -> bool {
     let Some(probe) = view.probe else { return false };
-    let joining = view.past.failures.contains_key(&crate::plan::EffectKind::Join);
+    let joining = view.past.joining;
     let restarts_help = joining && cx.cluster.distribution == crate::model::Distribution::K3s;
     (probe.kubelet || probe.distribution_state || probe.datastore) && !restarts_help
 }

@@ -9,6 +9,8 @@ use crate::permit::Risk;
 use crate::plan::Cause;
 use crate::plan::Effect;
 use crate::plan::EffectKind;
+use crate::plan::rule::Rule;
+use crate::plan::rule::holds;
 
 /// Plans the joining of workers, and the cleaning of orphans of both roles.
 pub(super) fn plan(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
@@ -43,6 +45,17 @@ fn clean(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
     // A join that was not answered may still be on its way.
     if let Some((cause, text, until)) = super::out::blocked(cx, Some(name), EffectKind::Join) {
         out.wait_until(Some(name), cause, text, until);
+        return;
+    }
+    let affected = &cx.seen.past.affected;
+    let cleaned = out.count(EffectKind::Clean) + affected.len() + usize::from(!affected.contains(name));
+    let max = super::turn::max_affected(cx) as usize;
+    if cleaned > max && holds(Rule::BlastRadius) {
+        let text = format!(
+            "{name} carries what an earlier membership left; cleaning it makes {cleaned} affected machines, and policy \
+             allows {max}: name them with --node, or allow it with `--max-affected {cleaned}`"
+        );
+        out.wait(Some(name), Cause::NeedsPermit, text);
         return;
     }
     let reason = "it is no member, and carries what an earlier membership left".to_owned();

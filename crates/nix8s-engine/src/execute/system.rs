@@ -86,16 +86,13 @@ async fn confirm(world: &World, machine: &Machine, system: &StorePath, nonce: u6
             Ok(output) if output.status == on_node::ROLLED_BACK => {
                 return Err(rolled_back(system, &unknown_output(doing, &output).message));
             }
-            Ok(output) => return Err(unknown_output(doing, &output)),
-            Err(error) => {
-                if world.ports.clock.now() >= deadline {
-                    let failure = no_answer(doing, &error);
-                    return Err(Failure {
-                        message: format!("{} within 30 minutes", failure.message),
-                        ..failure
-                    });
-                }
+            // Whatever else it says, the switch is armed: asked again, it may still be confirmed before it is undone.
+            Ok(output) if world.ports.clock.now() >= deadline => return Err(unknown_output(doing, &output)),
+            Err(error) if world.ports.clock.now() >= deadline => {
+                let failure = no_answer(doing, &error);
+                return Err(Failure { message: format!("{} within 30 minutes", failure.message), ..failure });
             }
+            Ok(_) | Err(_) => {}
         }
         world.sleep(POLL).await;
     }

@@ -69,7 +69,7 @@ impl World {
             self.broken("r16", name, format!("{to} failed its gates here before"));
         }
         self.check_copied_before_cordon(name, &metal, to);
-        self.check_budget_of_failures(name);
+        self.check_budget_of_failures(name, to);
         self.check_versions(name, &metal, to);
         self.check_same_version_order(name, &metal, to);
         if interrupts {
@@ -93,13 +93,22 @@ impl World {
     }
 
     /// Rule 7. What was known when nix8s last looked counts.
-    fn check_budget_of_failures(&mut self, name: &MachineName) {
+    ///
+    /// Failures of systems that are wanted no longer are the past's.
+    fn check_budget_of_failures(&mut self, name: &MachineName, to: &StorePath) {
         let observed = self.check.observed;
+        let version = self.systems.get(to).and_then(|kind| kind.system.version.clone());
+        let version = version.unwrap_or_else(|| self.fleet.version.clone());
+        let failed_now = |other: &MachineName| {
+            let wanted = self.system_of(other, &version).map(|kind| kind.system.path);
+            let failed = self.metal.get(other).map(|m| &m.failed);
+            wanted.is_some_and(|path| failed.is_some_and(|failed| failed.contains_key(&path)))
+        };
         let failed: Vec<String> = self
             .check
             .failed
             .iter()
-            .filter(|(m, at)| *m != name && **at < observed)
+            .filter(|(m, at)| *m != name && **at < observed && failed_now(m))
             .map(|(m, _)| m.to_string())
             .collect();
         let budget = self.fleet.upgrade.failure_budget as usize;
@@ -115,6 +124,9 @@ impl World {
 
     /// Rule 8, versions: one minor at a time, never back, workers never newer than a control plane.
     fn check_versions(&mut self, name: &MachineName, metal: &Metal, to: &StorePath) {
+        if !self.nodes.contains_key(name) {
+            return;
+        }
         let from = metal.running().and_then(|p| self.systems.get(p)).and_then(|k| k.system.version.clone());
         let kind = self.systems.get(to).cloned();
         let (Some(from), Some(kind)) = (from, kind) else { return };

@@ -145,10 +145,9 @@ fn kind_of(view: &View<'_>) -> Option<Kind> {
     }
 }
 
-/// Whether the wanted system brings another Kubernetes version.
+/// Whether the wanted system brings another Kubernetes version than the node reports or the machine runs.
 fn changes_version(view: &View<'_>) -> bool {
-    match (view.node_seen(), view.wanted.and_then(|w| w.version.as_ref())) {
-        (Some(node), Some(wanted)) => node.version != *wanted,
-        _ => false,
-    }
+    let Some(wanted) = view.wanted.and_then(|w| w.version.as_ref()) else { return false };
+    let running = view.running().and_then(|r| r.version.as_ref());
+    view.node_seen().is_some_and(|node| node.version != *wanted || running.is_some_and(|r| r != wanted))
 }

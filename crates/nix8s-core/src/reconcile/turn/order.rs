@@ -28,8 +28,6 @@ pub(super) struct Order<'a> {
 
 impl<'a> Order<'a> {
     pub(super) fn of(cx: &Cx<'a>, candidates: &[Candidate<'_, 'a>]) -> Self {
-        let control_planes =
-            || cx.api.into_iter().flat_map(|api| api.nodes.values()).filter(|n| n.control_plane);
         let able = |c: &&Candidate<'_, 'a>| !c.view.wanted_is_bad() && crate::reconcile::out::is_able(cx, c.view);
         let first = cx.first_server();
         let system = |control_plane: bool| {
@@ -42,7 +40,7 @@ impl<'a> Order<'a> {
         let carries = crate::distribution::of(cx.cluster.distribution).upgrades_components;
         let first_version = |c: &&Candidate<'_, 'a>| c.view.name == first && c.kind == Kind::Version && able(c);
         Self {
-            lowest_control_plane: control_planes().map(|n| &n.version).min(),
+            lowest_control_plane: cx.lowest_control_plane(),
             control_plane_version: cx
                 .views
                 .values()

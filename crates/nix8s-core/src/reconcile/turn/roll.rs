@@ -95,7 +95,8 @@ pub(super) fn unproven(cx: &Cx<'_>, c: &Candidate<'_, '_>) -> Option<Refusal> {
     let waits_for_gates = |v: &&View<'_>| {
         let proven = v.past.good.as_ref() == v.running().map(|s| &s.path);
         let ill = v.is_our_cordon() || v.node_seen().is_some_and(|n| !n.ready);
-        let waits = v.is_armed() || (v.class == Class::Same && ill && !proven);
+        let bad = v.running().is_some_and(|r| v.past.bad.contains_key(&r.path));
+        let waits = bad || v.is_armed() || (v.class == Class::Same && ill && !proven);
         waits && v.machine.is_some_and(|m| !m.skip)
     };
     let waiting: Vec<&View<'_>> = cx.views.values().filter(waits_for_gates).collect();
