@@ -16,9 +16,15 @@ use crate::plan::Effect;
 use crate::plan::rule::Rule;
 use crate::plan::rule::holds;
 
-/// Whether a machine runs its wanted system, or nothing is known that it should run instead.
+/// Whether a machine runs its wanted system, as far as that has to be before it joins. One whose kubelet runs already
+/// joins as it is and is updated as a member.
 pub(super) fn is_current(view: &View<'_>) -> bool {
-    view.class == Class::Same || view.wanted_is_bad()
+    view.class == Class::Same || view.wanted_is_bad() || may_register(view)
+}
+
+/// Whether a kubelet runs there, or will when the machine has booted.
+fn may_register(view: &View<'_>) -> bool {
+    view.probe.is_some_and(|p| p.kubelet || p.distribution_state)
 }
 
 /// Plans updates within a version.
@@ -56,9 +62,9 @@ pub(super) fn undone(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
 /// A machine that is in no cluster yet is switched at once: nothing runs there.
 fn before_joining(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
     let Some(wanted) = view.wanted else { return };
-    // With the API server silent it may be a member: whatever runs there is left alone.
-    let may_run = matches!(view.row, Row::Unknown)
-        && (view.past.joined.is_some() || view.probe.is_some_and(|p| p.kubelet));
+    // Where a kubelet runs it may be a member, or become one at any moment: it is updated as one.
+    let may_run = may_register(view)
+        || (matches!(view.row, Row::Unknown) && view.past.joined.is_some());
     if may_run || is_current(view) || !cx.is_named(view.name) {
         return;
     }

@@ -105,7 +105,7 @@ fn workers_down(world: &World) -> usize {
 
 fn has_bare_pod(world: &World, name: Option<&MachineName>) -> bool {
     let bare = |p: &crate::world::pod::WorldPod| {
-        world.workload(p).is_some_and(|w| w.replicas == 0) || world.held_by(p).is_some()
+        world.workload(p).is_some_and(|w| w.replicas == 0 || w.min_available.is_some())
     };
     name.is_some_and(|name| world.pods.values().any(|p| p.node.as_ref() == Some(name) && bare(p)))
 }

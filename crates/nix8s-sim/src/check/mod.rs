@@ -63,6 +63,8 @@ pub struct Check {
     pub(crate) affected: BTreeSet<MachineName>,
     /// Control planes that nix8s took down and that did not come back yet.
     pub(crate) taken: BTreeSet<MachineName>,
+    /// Machines whose etcd did not answer when nix8s looked last.
+    pub(crate) etcd_silent: BTreeSet<MachineName>,
     /// When something that was asked of a machine, or done for it, last went wrong.
     pub(crate) trouble: BTreeMap<MachineName, Ms>,
     /// When this run began.
@@ -87,6 +89,7 @@ impl Check {
             observed: Ms::MIN,
             affected: BTreeSet::new(),
             taken: BTreeSet::new(),
+            etcd_silent: BTreeSet::new(),
             trouble: BTreeMap::new(),
             run_since: Ms::MIN,
             failed: BTreeMap::new(),

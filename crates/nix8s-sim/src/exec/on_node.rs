@@ -83,7 +83,7 @@ fn hardware(metal: &Metal) -> Hardware {
     }
 }
 
-fn probe(world: &World, name: &MachineName) -> Output {
+fn probe(world: &mut World, name: &MachineName) -> Output {
     let Some(metal) = world.metal.get(name) else { return complained(1, "error: no such machine") };
     let nixos = metal.os == Running::NixOs;
     let running = metal.running().and_then(|p| world.systems.get(p)).map(|k| k.system.clone());
@@ -109,6 +109,11 @@ fn probe(world: &World, name: &MachineName) -> Output {
         etcd: world.members_seen_by(metal),
         running,
     };
+    if probe.etcd.is_none() {
+        world.check.etcd_silent.insert(name.clone());
+    } else {
+        world.check.etcd_silent.remove(name);
+    }
     said(serde_json::to_string(&probe).expect("a probe is plain data"))
 }
 
@@ -238,7 +243,10 @@ fn restart(world: &mut World, name: &MachineName, unit: &str) -> Output {
         return complained(5, format!("Failed to restart {unit}: Unit {unit} not found."));
     }
     if unit == "k3s.service" {
-        world.check_control_plane_down(name, "a restart");
+        // What did not answer a moment ago had no vote to lose, as far as anybody could know.
+        if !world.check.etcd_silent.contains(name) {
+            world.check_control_plane_down(name, "a restart");
+        }
     }
     world.start_kubernetes(name);
     said("")
