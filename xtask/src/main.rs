@@ -12,7 +12,7 @@ Usage: cargo xtask CHORE
 
   tidy                 what the compiler and clippy do not check: dependencies, files, lists, links, words
   mutate               take each [P] rule out of the planner and show that the simulated world notices
-  bench                time, memory and size of the release binary, beside their limits (make bench)
+  bench [GROUP]...     time, memory and size of the release binary, beside their limits (make bench)
 ";
 
 fn main() -> ExitCode {
@@ -21,7 +21,7 @@ fn main() -> ExitCode {
     match arguments.as_slice() {
         ["tidy"] => tidy::run(),
         ["mutate"] => mutate::run(),
-        ["bench"] => bench::run(),
+        ["bench", groups @ ..] => bench::run(groups),
         // Not for people: how `bench` measures one run.
         ["measure", command @ ..] => match bench::measure::measure(command) {
             Ok(()) => ExitCode::SUCCESS,

@@ -31,8 +31,27 @@ const PLANNED: &[i32] = &[0, 2];
 /// Simulated time is what there is enough of: five installations at once take half a day for a thousand machines.
 const LONG: &str = "1000h";
 
-/// Runs every measure with the release binary that `make build` left.
-pub fn run() -> ExitCode {
+/// A group of measures.
+struct Group {
+    name: &'static str,
+    run: fn(&Scratch, &mut Report),
+}
+
+/// Every group, in the order in which they run.
+const GROUPS: &[Group] = &[
+    Group { name: "small", run: small },
+    Group { name: "cold", run: cold },
+    Group { name: "converged", run: converged },
+    Group { name: "converging", run: converging },
+];
+
+/// Runs these groups of measures, or all, with the release binary that `make build` left.
+pub fn run(only: &[&str]) -> ExitCode {
+    if let Some(unknown) = only.iter().find(|name| GROUPS.iter().all(|group| group.name != **name)) {
+        let names: Vec<&str> = GROUPS.iter().map(|group| group.name).collect();
+        eprintln!("error: there is no group {unknown:?} of measures: there are {}", names.join(", "));
+        return ExitCode::from(64);
+    }
     let scratch = match Scratch::new() {
         Ok(scratch) => scratch,
         Err(why) => {
@@ -42,10 +61,9 @@ pub fn run() -> ExitCode {
     };
     println!("{}\n", machine::describe());
     let mut report = Report::default();
-    small(&scratch, &mut report);
-    cold(&scratch, &mut report);
-    converged(&scratch, &mut report);
-    converging(&scratch, &mut report);
+    for group in GROUPS.iter().filter(|group| only.is_empty() || only.contains(&group.name)) {
+        (group.run)(&scratch, &mut report);
+    }
     if report.over == 0 {
         println!("\nevery figure keeps its limit.");
         ExitCode::SUCCESS
