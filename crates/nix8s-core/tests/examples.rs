@@ -1,5 +1,7 @@
 //! The examples: each loads, and what is said about it is what is meant.
 
+#![expect(clippy::disallowed_methods, reason = "tests read their cases from files")]
+
 use nix8s_core::input::At;
 use nix8s_core::input::Diagnostic;
 use nix8s_core::input::Loaded;

@@ -1,5 +1,7 @@
 //! What documents mean: defaults, sharing between machines, digests of systems, features that come later.
 
+#![expect(clippy::disallowed_methods, reason = "tests read their cases from files")]
+
 use std::sync::Arc;
 
 use nix8s_core::input::At;

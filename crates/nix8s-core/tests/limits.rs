@@ -1,7 +1,4 @@
-//! Hostile and broken sources: each is a clear problem, quickly, and never a panic.
-
-use std::time::Duration;
-use std::time::Instant;
+//! Hostile and broken sources: each is a clear problem, and never a panic or a hang.
 
 use nix8s_core::input::At;
 use nix8s_core::input::Source;
@@ -17,10 +14,7 @@ fn said(bytes: impl Into<Vec<u8>>) -> Vec<String> {
 }
 
 fn said_of(sources: &[Source]) -> Vec<String> {
-    // A bound on hanging, not a measure: these take milliseconds, the 64 MiB ones some seconds without optimisation.
-    let begin = Instant::now();
     let loaded = load(sources);
-    assert!(begin.elapsed() < Duration::from_secs(60), "reading took {:?}", begin.elapsed());
     let line = |d: nix8s_core::input::Diagnostic| {
         let place = d.place.map_or_else(String::new, |p| format!("{}:{}:{} ", p.file, p.line, p.column));
         format!("{place}{} {}", d.code, d.message)
@@ -44,7 +38,7 @@ fn nesting_10_000_deep_is_refused_in_every_style() {
     for text in [flow, maps, json, dashes, blocks, closed] {
         let said = said(text.clone());
         assert_eq!(said.len(), 1, "{said:?}");
-        assert!(said[0].contains("N8S-0007"), "{:.20}: {said:?}", text);
+        assert!(said[0].contains("N8S-0007"), "{text:.20}: {said:?}");
     }
 }
 

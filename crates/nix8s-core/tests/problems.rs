@@ -2,6 +2,8 @@
 //!
 //! `NIX8S_UPDATE=1` writes what is said now into the files, to be reviewed like any other change.
 
+#![expect(clippy::disallowed_methods, reason = "tests read their cases from files")]
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 

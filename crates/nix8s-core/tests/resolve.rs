@@ -1,5 +1,7 @@
 //! The corpus that pins resolution: the same files are evaluated by Nix.
 
+#![expect(clippy::disallowed_methods, reason = "tests read their cases from files")]
+
 use std::path::PathBuf;
 
 use nix8s_core::input::At;

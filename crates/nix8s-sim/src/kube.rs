@@ -70,7 +70,10 @@ impl Kube for SimKube {
     async fn look(&self) -> Result<ApiSeen, KubeError> {
         self.call("look", "", (0, 1), |w| {
             w.schedule();
-            let nodes = w.nodes.iter().map(|(name, node)| (name.clone(), node.seen())).collect();
+            let nodes: std::collections::BTreeMap<_, _> =
+                w.nodes.iter().map(|(name, node)| (name.clone(), node.seen())).collect();
+            let foreign = nodes.iter().filter(|(_, n)| n.cordon == Cordon::Foreign);
+            w.check.foreign_cordons = foreign.map(|(name, _)| name.clone()).collect();
             Ok(ApiSeen { nodes, platforms: w.common.platforms.clone() })
         })
         .await

@@ -46,6 +46,9 @@ impl Store for SimStore {
             return appended;
         }
         for event in events {
+            if let What::Started { effect } = &event.what {
+                self.shared.with(|w| w.check_intent(effect));
+            }
             if let What::Failed { effect, failure } = &event.what
                 && let (Some(machine), Some(system)) = (effect.machine(), &failure.bad_system)
             {

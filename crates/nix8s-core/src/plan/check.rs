@@ -373,8 +373,11 @@ impl<'a> Check<'a> {
         let votes = |n: &MachineName| members.iter().any(|m| m.name == n.as_str() && m.healthy);
         let down = self.down.iter().copied().filter(|n| is_member(n));
         let serves = members.len() >= 3 || self.api().is_some();
-        let restarted =
-            self.by_machine.keys().copied().filter(|n| serves && self.has(n, EffectKind::Restart) && votes(n));
+        let restarted = self
+            .by_machine
+            .keys()
+            .copied()
+            .filter(|n| serves && self.has(n, EffectKind::Restart) && votes(n));
         let voters: BTreeSet<&MachineName> = down.chain(restarted).collect();
         let voters: Vec<&MachineName> = voters.into_iter().collect();
         let Some(first) = voters.first().copied() else { return };

@@ -157,6 +157,17 @@ pub(super) fn too_new(cx: &Cx<'_>, view: &View<'_>) -> Option<String> {
     })
 }
 
+/// Why a control plane may not join yet: there are nodes with a newer minor release, and none may be newer than it.
+fn too_old(cx: &Cx<'_>, view: &View<'_>) -> Option<String> {
+    let newest = cx.api?.nodes.values().map(|n| &n.version).max()?;
+    let version = view.running().or(view.wanted)?.version.as_ref()?;
+    let older = version.minor < newest.minor && holds(Rule::Order);
+    older.then(|| {
+        let name = view.name;
+        format!("{name} would be older ({version}) than a node ({newest}): it joins when its own upgrade has been built")
+    })
+}
+
 /// The control plane that joins next, if one can.
 pub(super) fn next_join<'c, 'a>(cx: &'c Cx<'a>) -> Option<(&'c View<'a>, &'c View<'a>)> {
     cx.api?;
@@ -167,6 +178,7 @@ pub(super) fn next_join<'c, 'a>(cx: &'c Cx<'a>) -> Option<(&'c View<'a>, &'c Vie
             && cx.is_named(v.name)
             && !v.wanted_is_bad()
             && too_new(cx, v).is_none()
+            && too_old(cx, v).is_none()
             && blocked(cx, Some(v.name), EffectKind::Join).is_none()
     })?;
     let via = cx.via(Some(joining.name))?;
@@ -219,7 +231,7 @@ fn why_not(
     changing: Option<&crate::model::MachineName>,
 ) -> (Cause, String) {
     let name = view.name;
-    if let Some(text) = too_new(cx, view) {
+    if let Some(text) = too_new(cx, view).or_else(|| too_old(cx, view)) {
         return (Cause::Earlier, text);
     }
     if let Some(other) = next {

@@ -44,12 +44,18 @@ pub fn vote_needed(cx: &Cx<'_>, view: &View<'_>) -> Option<String> {
     held.then(|| {
         let (name, all) = (view.name, members.len());
         let healthy = members.iter().filter(|m| m.healthy).count();
-        format!("{name} is not restarted: its vote in etcd is needed ({healthy} of {all} members are healthy)")
+        format!(
+            "{name} is not restarted: its vote in etcd is needed ({healthy} of {all} members are healthy)"
+        )
     })
 }
 
 /// Whether another control plane is being worked on or restarted by this plan.
-pub fn other_control_plane<'c>(cx: &'c Cx<'_>, view: &View<'_>, out: &Out<'_, '_>) -> Option<&'c MachineName> {
+pub fn other_control_plane<'c>(
+    cx: &'c Cx<'_>,
+    view: &View<'_>,
+    out: &Out<'_, '_>,
+) -> Option<&'c MachineName> {
     let is_control_plane = |name: &MachineName| {
         cx.member(name).is_some() || cx.of(name).is_some_and(|v| v.probe.is_some_and(|p| p.datastore))
     };
@@ -78,7 +84,8 @@ pub fn plan(cx: &Cx<'_>, view: &View<'_>, since: Timestamp, why: &str, out: &mut
             if let Some(text) = vote_needed(cx, view) {
                 out.wait(Some(name), Cause::Quorum, text);
             } else if let Some(other) = other_control_plane(cx, view, out) {
-                let text = format!("{name} is restarted after {other} is done: control planes change one at a time");
+                let text =
+                    format!("{name} is restarted after {other} is done: control planes change one at a time");
                 out.wait(Some(name), Cause::Earlier, text);
             } else {
                 out.step(Risk::None, Effect::Restart { machine: name.clone() }, why.to_owned());
@@ -89,7 +96,8 @@ pub fn plan(cx: &Cx<'_>, view: &View<'_>, since: Timestamp, why: &str, out: &mut
             out.wait_until(Some(name), Cause::BackOff, text, Some(until));
         }
         Heal::Exhausted => {
-            let text = format!("restarting {name} several times did not help ({why}): look at `nix8s logs {name}`");
+            let text =
+                format!("restarting {name} several times did not help ({why}): look at `nix8s logs {name}`");
             out.wait(Some(name), Cause::NotReady, text);
         }
     }

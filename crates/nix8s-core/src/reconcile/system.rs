@@ -55,7 +55,8 @@ pub(super) fn plan(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
 /// it has, whatever it runs proves nothing.
 pub(super) fn undone(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
     let name = view.name;
-    let text = format!("{name} is undoing a switch that nobody confirmed: what it should run comes after that");
+    let text =
+        format!("{name} is undoing a switch that nobody confirmed: what it should run comes after that");
     out.wait_until(Some(name), Cause::BackOff, text, Some(cx.now + cx.cluster.reconciler.interval));
 }
 
@@ -63,8 +64,7 @@ pub(super) fn undone(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
 fn before_joining(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
     let Some(wanted) = view.wanted else { return };
     // Where a kubelet runs it may be a member, or become one at any moment: it is updated as one.
-    let may_run = may_register(view)
-        || (matches!(view.row, Row::Unknown) && view.past.joined.is_some());
+    let may_run = may_register(view) || (matches!(view.row, Row::Unknown) && view.past.joined.is_some());
     if may_run || is_current(view) || !cx.is_named(view.name) {
         return;
     }

@@ -54,7 +54,9 @@ fn say_what_follows(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
     for view in cx.views.values().filter(|v| v.class == Class::Same && v.machine.is_some()) {
         let Some(node) = view.node_seen().filter(|n| !end.is_met_by(&n.version)) else { continue };
         let (name, running) = (view.name, &node.version);
-        let text = format!("{name} runs {running} on the way to {end}: it goes on when every machine has reached {step}");
+        let text = format!(
+            "{name} runs {running} on the way to {end}: it goes on when every machine has reached {step}"
+        );
         out.wait(Some(name), Cause::Earlier, text);
     }
 }

@@ -121,7 +121,8 @@ pub fn write(
 ) -> io::Result<()> {
     // Without a place in the log nobody could bring it up to date.
     let Some(place) = store.end() else { return Ok(()) };
-    let before = store.read(layout::OVERVIEW)?.and_then(|bytes| serde_json::from_slice::<Overview>(&bytes).ok());
+    let before =
+        store.read(layout::OVERVIEW)?.and_then(|bytes| serde_json::from_slice::<Overview>(&bytes).ok());
     let overview = overview(cluster, seen, plan, permit, place, before.as_ref());
     store.write(layout::OVERVIEW, &serde_json::to_vec(&overview).map_err(io::Error::other)?)
 }
@@ -191,7 +192,8 @@ impl Overview {
             What::Failed { effect, failure } => {
                 let step = effect.kind();
                 let Some(machine) = self.machine(effect) else { return };
-                let count = machine.errors.iter().find(|error| error.step == step).map_or(0, |error| error.count);
+                let count =
+                    machine.errors.iter().find(|error| error.step == step).map_or(0, |error| error.count);
                 machine.errors.retain(|error| error.step != step);
                 let (class, message) = (failure.class, failure.message.clone());
                 machine.errors.push(ErrorOverview { step, count: count + 1, last: event.at, class, message });

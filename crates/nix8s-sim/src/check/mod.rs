@@ -3,6 +3,7 @@
 
 pub mod converged;
 pub mod disk;
+mod intent;
 pub mod quorum;
 pub mod roll;
 
@@ -63,6 +64,10 @@ pub struct Check {
     pub(crate) affected: BTreeSet<MachineName>,
     /// Control planes that nix8s took down and that did not come back yet.
     pub(crate) taken: BTreeSet<MachineName>,
+    /// When each machine last told what it is.
+    pub(crate) answered: BTreeMap<MachineName, Ms>,
+    /// Nodes that somebody else had cordoned when nix8s looked last.
+    pub(crate) foreign_cordons: BTreeSet<MachineName>,
     /// Machines whose etcd did not answer when nix8s looked last.
     pub(crate) etcd_silent: BTreeSet<MachineName>,
     /// When something that was asked of a machine, or done for it, last went wrong.
@@ -89,6 +94,8 @@ impl Check {
             observed: Ms::MIN,
             affected: BTreeSet::new(),
             taken: BTreeSet::new(),
+            answered: BTreeMap::new(),
+            foreign_cordons: BTreeSet::new(),
             etcd_silent: BTreeSet::new(),
             trouble: BTreeMap::new(),
             run_since: Ms::MIN,

@@ -124,9 +124,6 @@ impl World {
 
     /// Rule 8, versions: one minor at a time, never back, workers never newer than a control plane.
     fn check_versions(&mut self, name: &MachineName, metal: &Metal, to: &StorePath) {
-        if !self.nodes.contains_key(name) {
-            return;
-        }
         let from = metal.running().and_then(|p| self.systems.get(p)).and_then(|k| k.system.version.clone());
         let kind = self.systems.get(to).cloned();
         let (Some(from), Some(kind)) = (from, kind) else { return };
@@ -166,6 +163,10 @@ impl World {
 
     /// Rule 8 for changes within a version: workers, then control planes, the first server last.
     fn check_same_version_order(&mut self, name: &MachineName, metal: &Metal, to: &StorePath) {
+        // What is in no cluster yet is no part of the order.
+        if !self.nodes.contains_key(name) {
+            return;
+        }
         let from = metal.running().and_then(|p| self.systems.get(p)).and_then(|k| k.system.version.clone());
         let Some(kind) = self.systems.get(to).cloned() else { return };
         if kind.role != Role::ControlPlane

@@ -48,7 +48,7 @@ impl SimExec {
         };
         let stdin = command.stdin.clone().unwrap_or_default();
         match words(command).as_slice() {
-            ["nix8s", "on-node", "probe"] => self.effect(&to, (0, 2), |w, m| probe(w, m)).await,
+            ["nix8s", "on-node", "probe"] => self.effect(&to, (0, 2), probe).await,
             ["nix8s", "on-node", "write", path] => {
                 self.effect(&to, (0, 2), |w, m| write(w, m, path, stdin)).await
             }
@@ -109,6 +109,8 @@ fn probe(world: &mut World, name: &MachineName) -> Output {
         etcd: world.members_seen_by(metal),
         running,
     };
+    let now = world.now;
+    world.check.answered.insert(name.clone(), now);
     if probe.etcd.is_none() {
         world.check.etcd_silent.insert(name.clone());
     } else {

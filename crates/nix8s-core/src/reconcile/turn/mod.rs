@@ -149,5 +149,9 @@ fn kind_of(view: &View<'_>) -> Option<Kind> {
 fn changes_version(view: &View<'_>) -> bool {
     let Some(wanted) = view.wanted.and_then(|w| w.version.as_ref()) else { return false };
     let running = view.running().and_then(|r| r.version.as_ref());
+    // On the way over several minor releases, some are ahead of the step that is being made.
+    if view.class == Class::Same && view.node_seen().is_some_and(|node| node.version > *wanted) {
+        return false;
+    }
     view.node_seen().is_some_and(|node| node.version != *wanted || running.is_some_and(|r| r != wanted))
 }

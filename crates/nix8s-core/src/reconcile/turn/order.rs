@@ -28,7 +28,8 @@ pub(super) struct Order<'a> {
 
 impl<'a> Order<'a> {
     pub(super) fn of(cx: &Cx<'a>, candidates: &[Candidate<'_, 'a>]) -> Self {
-        let able = |c: &&Candidate<'_, 'a>| !c.view.wanted_is_bad() && crate::reconcile::out::is_able(cx, c.view);
+        let able =
+            |c: &&Candidate<'_, 'a>| !c.view.wanted_is_bad() && crate::reconcile::out::is_able(cx, c.view);
         let first = cx.first_server();
         let system = |control_plane: bool| {
             let wanted = |c: &&Candidate<'_, 'a>| {
@@ -38,7 +39,8 @@ impl<'a> Order<'a> {
             all.clone().find(|name| *name != first).or_else(|| all.next())
         };
         let carries = crate::distribution::of(cx.cluster.distribution).upgrades_components;
-        let first_version = |c: &&Candidate<'_, 'a>| c.view.name == first && c.kind == Kind::Version && able(c);
+        let first_version =
+            |c: &&Candidate<'_, 'a>| c.view.name == first && c.kind == Kind::Version && able(c);
         Self {
             lowest_control_plane: cx.lowest_control_plane(),
             control_plane_version: cx

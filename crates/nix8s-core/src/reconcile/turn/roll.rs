@@ -35,7 +35,12 @@ pub(super) fn halted(cx: &Cx<'_>) -> Option<String> {
 }
 
 /// In foresight turns are given to all of one rank together.
-pub(super) fn foreseen_later(cx: &Cx<'_>, c: &Candidate<'_, '_>, rank: u8, first: &mut Option<u8>) -> Option<Refusal> {
+pub(super) fn foreseen_later(
+    cx: &Cx<'_>,
+    c: &Candidate<'_, '_>,
+    rank: u8,
+    first: &mut Option<u8>,
+) -> Option<Refusal> {
     let first = *first.get_or_insert(rank);
     (cx.foresee && rank != first).then(|| (Cause::Earlier, format!("{} comes later", c.view.name), None))
 }
@@ -47,7 +52,8 @@ pub(super) fn not_ready_for_it(cx: &Cx<'_>, c: &Candidate<'_, '_>) -> Option<Ref
     }
     let name = c.view.name;
     let kinds = [EffectKind::Cordon, EffectKind::Drain, EffectKind::UpgradeComponents, EffectKind::Switch];
-    let mut blocked = kinds.into_iter().filter_map(|kind| crate::reconcile::out::blocked(cx, Some(name), kind));
+    let mut blocked =
+        kinds.into_iter().filter_map(|kind| crate::reconcile::out::blocked(cx, Some(name), kind));
     // What was begun keeps its turn while it is tried again, and loses it when that is given up.
     if let Some(refusal) = blocked.find(|(cause, ..)| !c.begun || *cause == Cause::GivenUp) {
         return Some(refusal);
@@ -60,7 +66,9 @@ pub(super) fn not_ready_for_it(cx: &Cx<'_>, c: &Candidate<'_, '_>) -> Option<Ref
 
 /// Whether switching to the wanted system was given up: what fails on one machine is likely to fail on the next.
 fn gave_up_switching(cx: &Cx<'_>, view: &View<'_>) -> bool {
-    let gave_up = |kind| matches!(crate::reconcile::out::blocked(cx, Some(view.name), kind), Some((Cause::GivenUp, ..)));
+    let gave_up = |kind| {
+        matches!(crate::reconcile::out::blocked(cx, Some(view.name), kind), Some((Cause::GivenUp, ..)))
+    };
     view.class != Class::Same && (gave_up(EffectKind::Switch) || gave_up(EffectKind::UpgradeComponents))
 }
 
@@ -80,10 +88,7 @@ pub(super) fn system_refusal(c: &Candidate<'_, '_>, halted: Option<&str>) -> Opt
         let text = format!("the wanted system failed on {} before: {why}", c.view.name);
         return Some((Cause::BadSystem, text, None));
     }
-    match halted {
-        Some(text) => Some((Cause::Halted, text.to_owned(), None)),
-        None => None,
-    }
+    halted.map(|text| (Cause::Halted, text.to_owned(), None))
 }
 
 /// A machine that runs its new system and has not passed its gates yet holds up those that would follow: as many as

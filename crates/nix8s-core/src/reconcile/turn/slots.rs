@@ -72,7 +72,9 @@ impl Slots {
         let who: Vec<&MachineName> = self.workers_down.iter().filter(|n| *n != name).take(3).collect();
         let and = if self.workers_down.len() > 3 { format!(" and {} more", down - 3) } else { String::new() };
         let who = if who.is_empty() { "another".to_owned() } else { crate::reconcile::text::list(who) };
-        let text = format!("{name} waits for its turn: {who}{and} is down or being worked on, and {max} may be at once");
+        let text = format!(
+            "{name} waits for its turn: {who}{and} is down or being worked on, and {max} may be at once"
+        );
         Some((Cause::Unavailable, text, None))
     }
 
