@@ -62,6 +62,15 @@ fn leave(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
         out.wait(Some(name), Cause::Unknown, text);
         return;
     }
+    let in_installer = view.probe.is_some_and(|p| p.os == crate::observed::Os::Installer);
+    if in_installer && view.was_provisioned() && !view.past.lost {
+        let text = format!(
+            "{name} leaves, and runs an installer: boot its disk so that it can be cleaned, or say that it is gone for \
+             good with `nix8s node delete --lost {name}`"
+        );
+        out.wait(Some(name), Cause::WrongSystem, text);
+        return;
+    }
     if view.is_armed() {
         return super::system::undone(cx, view, out);
     }

@@ -3,7 +3,12 @@
 use nix8s_core::model::MachineName;
 use nix8s_core::plan::Effect;
 
+use crate::world::Ms;
+use crate::world::SECOND;
 use crate::world::World;
+
+/// How long a look may take before it asks what marks its time.
+const LOOK: Ms = 20 * SECOND;
 
 impl World {
     /// nix8s has put on record that it begins this.
@@ -23,7 +28,13 @@ impl World {
                 }
             }
             Effect::Init { machine } => {
-                let holders = self.metal.values().filter(|m| m.kube.datastore.is_some());
+                let since = self.check.observed.saturating_sub(LOOK);
+                let told_none = |name: &MachineName| {
+                    let answered = self.check.answered.get(name).is_some_and(|at| *at >= since);
+                    answered && !self.check.told_datastore.contains(name)
+                };
+                let holders =
+                    self.metal.values().filter(|m| m.kube.datastore.is_some() && !told_none(&m.name));
                 let holders: Vec<&str> = holders.map(|m| m.name.as_str()).collect();
                 if !holders.is_empty() {
                     let text = format!(
@@ -42,7 +53,8 @@ impl World {
 
     /// What leaves or goes must have answered when nix8s looked last, or a person must have called it lost.
     fn check_known(&mut self, name: &MachineName) {
-        let answered = self.check.answered.get(name).is_some_and(|at| *at >= self.check.observed);
+        let since = self.check.observed.saturating_sub(LOOK);
+        let answered = self.check.answered.get(name).is_some_and(|at| *at >= since);
         let lost = self.check.permit.as_ref().is_none_or(|p| p.lost.contains(name));
         if !answered && !lost {
             self.broken("r1", name, "it did not answer when nix8s looked last".to_owned());

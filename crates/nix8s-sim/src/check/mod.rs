@@ -66,6 +66,8 @@ pub struct Check {
     pub(crate) taken: BTreeSet<MachineName>,
     /// When each machine last told what it is.
     pub(crate) answered: BTreeMap<MachineName, Ms>,
+    /// Machines that told of a datastore when they answered last.
+    pub(crate) told_datastore: BTreeSet<MachineName>,
     /// Nodes that somebody else had cordoned when nix8s looked last.
     pub(crate) foreign_cordons: BTreeSet<MachineName>,
     /// Machines whose etcd did not answer when nix8s looked last.
@@ -95,6 +97,7 @@ impl Check {
             affected: BTreeSet::new(),
             taken: BTreeSet::new(),
             answered: BTreeMap::new(),
+            told_datastore: BTreeSet::new(),
             foreign_cordons: BTreeSet::new(),
             etcd_silent: BTreeSet::new(),
             trouble: BTreeMap::new(),

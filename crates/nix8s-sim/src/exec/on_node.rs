@@ -111,6 +111,11 @@ fn probe(world: &mut World, name: &MachineName) -> Output {
     };
     let now = world.now;
     world.check.answered.insert(name.clone(), now);
+    if probe.datastore {
+        world.check.told_datastore.insert(name.clone());
+    } else {
+        world.check.told_datastore.remove(name);
+    }
     if probe.etcd.is_none() {
         world.check.etcd_silent.insert(name.clone());
     } else {

@@ -179,7 +179,8 @@ pub(super) fn damage(life: &mut Life) {
     let names: Vec<MachineName> = life.sim.with(|w| w.metal.keys().cloned().collect());
     let Some(name) = life.random.pick(&names).cloned() else { return };
     let control_plane = life.fleet.machines.get(&name).is_none_or(|m| m.role == Role::ControlPlane);
-    let draw = life.random.between(0, 7);
+    // Members that somebody starts from an installer come to lives in which a rule is taken out.
+    let draw = life.random.between(0, if cfg!(feature = "mutation") { 8 } else { 7 });
     life.say(|| format!("damage {draw} to {name}"));
     life.sim.with(|w| match draw {
         0 => alter::power_off(w, &name),
@@ -190,6 +191,7 @@ pub(super) fn damage(life: &mut Life) {
         5 => alter::foreign_node(w, &"stranger".parse().expect("a label"), &name),
         6 => w.reboot(&name),
         7 => w.cut(&name, 0, 120_000),
+        8 if !control_plane => alter::boot_installer(w, &name),
         _ => {}
     });
 }
