@@ -33,7 +33,7 @@ fn the_absence_of_each_rule_is_noticed() {
         }
         match first_notice(row, most) {
             Some(Noticed { seed, how }) => {
-                println!("rule {:>2}, {}: seed {seed}: {how}", row.number, row.name)
+                println!("rule {:>2}, {}: seed {seed}: {how}", row.number, row.name);
             }
             None => {
                 println!(
