@@ -24,8 +24,9 @@ pub fn stop(mut say: impl FnMut(&str) + Send + 'static) -> Result<Stop, CliError
                 1 => "stopping at once",
                 _ => std::process::exit(i32::from(Exit::Interrupted.code())),
             };
-            stopper.ask();
+            // Said first: asking may end the process before anything more is said.
             say(text);
+            stopper.ask();
         }
     });
     Ok(stop)
