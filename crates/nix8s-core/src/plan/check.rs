@@ -286,6 +286,15 @@ impl<'a> Check<'a> {
     }
 
     fn not_newer(&mut self, step: &Step, machine: &MachineName, wanted: Option<&Version>) {
+        let rises = self.node(machine).is_none_or(|n| wanted.is_some_and(|w| *w > n.version));
+        let goes_back = |n: &&MachineName| {
+            self.node(n).is_some_and(|n| n.control_plane) && self.has(n, EffectKind::Rollback)
+        };
+        let back = self.by_machine.keys().copied().find(goes_back);
+        if let Some(who) = back.filter(|_| rises) {
+            let text = format!("{machine} may be newer than {who}, which goes back in the same plan");
+            self.broken(Rule::Order, &step.id, text);
+        }
         let control_planes = self.api().into_iter().flat_map(|a| &a.nodes).filter(|(_, n)| n.control_plane);
         let runs = |name| self.probe(name).and_then(|p| p.running.as_ref()?.version.as_ref());
         let versions = control_planes.flat_map(|(name, n)| [Some(&n.version), runs(name)]).flatten();

@@ -241,6 +241,20 @@ impl<'a> Cx<'a> {
         reported.chain(run).min()
     }
 
+    /// A control plane that may soon run an earlier system than it runs now, which nothing may be newer than by then:
+    /// its system has not passed its gates or failed them and there is one to go back to, or it goes back by itself.
+    pub fn control_plane_in_doubt(&self) -> Option<&'a MachineName> {
+        let in_doubt = |v: &&View<'a>| {
+            let back = v.past.good.as_ref().is_some_and(|good| {
+                v.running().is_some_and(|r| r.path != *good)
+                    && v.probe.is_some_and(|p| p.copied.contains(good))
+            });
+            v.node_seen().is_some_and(|n| n.control_plane)
+                && (v.is_armed() || (back && self.cluster.upgrade.rollback))
+        };
+        self.views.values().find(in_doubt).map(|v| v.name)
+    }
+
     /// The etcd member of a machine.
     pub fn member(&self, name: &MachineName) -> Option<&'a EtcdMember> {
         self.etcd?.iter().find(|m| m.name == name.as_str())

@@ -7,6 +7,7 @@ use super::cx::Cx;
 use super::cx::View;
 use super::out::Out;
 use crate::model::MachineName;
+use crate::observed::EtcdMember;
 use crate::observed::needs_vote_of;
 use crate::permit::Risk;
 use crate::plan::Cause;
@@ -34,10 +35,14 @@ enum Heal {
     Exhausted,
 }
 
-/// Why restarting this machine would take a vote from etcd that is needed; `None`: it may be restarted. An etcd that
-/// does not answer has no vote to lose.
+/// Why restarting this machine would take a vote from etcd that is needed; `None`: it may be restarted. A member that
+/// nobody finds healthy has no vote to lose; one that says nothing itself may still be voting, as others see.
 pub fn vote_needed(cx: &Cx<'_>, view: &View<'_>) -> Option<String> {
-    let members = view.probe?.etcd.as_deref()?;
+    let own = view.probe.and_then(|p| p.etcd.as_deref());
+    own.into_iter().chain(cx.etcd).find_map(|members| needed_by(cx, view, members))
+}
+
+fn needed_by(cx: &Cx<'_>, view: &View<'_>, members: &[EtcdMember]) -> Option<String> {
     // With one or two members it is a short outage of the API, which the user has allowed or not.
     let outage = members.len() < 3 && (cx.permit.interrupt || cx.api.is_none());
     let held = holds(Rule::EtcdQuorum) && !outage && needs_vote_of(members, view.name);

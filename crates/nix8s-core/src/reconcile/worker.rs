@@ -79,7 +79,13 @@ fn join(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
         );
         return;
     };
-    if let Some(text) = super::control_plane::too_new(cx, view) {
+    let in_doubt = cx.control_plane_in_doubt().filter(|_| holds(Rule::Order));
+    let doubt = in_doubt.map(|who| {
+        format!(
+            "{name} joins when it is certain which version {who} keeps: its system has not passed its gates"
+        )
+    });
+    if let Some(text) = super::control_plane::too_new(cx, view).or(doubt) {
         out.wait(Some(name), Cause::Earlier, text);
         return;
     }

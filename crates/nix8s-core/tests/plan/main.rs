@@ -4,6 +4,7 @@
 
 mod beginning;
 mod changes;
+mod doubt;
 mod faults;
 mod removals;
 mod rules;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use nix8s_core::model::Distribution::K3s;
 use nix8s_core::model::Provisioner;
 use nix8s_core::model::Reboot;
+use nix8s_core::model::Role;
 use nix8s_core::model::StorePath;
 use nix8s_core::observed::Cordon;
 use nix8s_core::observed::Known;
@@ -165,6 +166,13 @@ fn rule_8_order() {
     world.copy_all();
     assert_eq!(broken(&world, vec![switch(&world, "w1")]), [Rule::Order]);
     assert_eq!(broken(&world, vec![switch(&world, "cp2")]), []);
+    // What joins beside a control plane that goes back may end up newer than it.
+    let mut world = ready(K3s, &["cp1", "w1", "w2"]);
+    world.not_joined("w2");
+    let join = || Effect::Join { machine: name("w2"), role: Role::Worker, via: name("cp1") };
+    let back = Effect::Rollback { machine: name("cp1"), to: StorePath::new("/nix/store/before") };
+    assert_eq!(broken(&world, vec![join()]), []);
+    assert_eq!(broken(&world, vec![back, join()]), [Rule::Order]);
 }
 
 #[test]
@@ -193,6 +201,6 @@ fn rule_17_few_machines_at_a_time() {
     assert_eq!(broken(&world, drain("w1")), [Rule::BlastRadius]);
     world.permit.max_affected = Some(1);
     assert_eq!(broken(&world, drain("w1")), []);
-    world.machine("w1").role = nix8s_core::model::Role::ControlPlane;
+    world.machine("w1").role = Role::ControlPlane;
     assert_eq!(broken(&world, drain("w1")), [Rule::BlastRadius]);
 }

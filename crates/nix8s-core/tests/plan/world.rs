@@ -303,6 +303,15 @@ impl World {
         self.past(n).silent_since = Some(now() - jiff::SignedDuration::from_mins(10));
     }
 
+    /// The machine is installed, and in no cluster yet.
+    pub fn not_joined(&mut self, n: &str) {
+        let Known::Known(api) = &mut self.seen.api else { panic!("there is no API server") };
+        api.nodes.remove(&name(n));
+        self.past(n).joined = None;
+        let probe = self.probe(n);
+        (probe.kubelet, probe.distribution_state) = (false, false);
+    }
+
     pub fn unhealthy(&mut self, who: &str) {
         for machine in self.seen.machines.values_mut() {
             for member in machine.probe.iter_mut().flat_map(|p| p.etcd.iter_mut().flatten()) {

@@ -1,6 +1,7 @@
 //! Which changes come before which (rule 8).
 
 use super::Candidate;
+use super::Class;
 use super::Cx;
 use super::Kind;
 use super::Refusal;
@@ -18,7 +19,9 @@ pub(super) struct Order<'a> {
     lowest_control_plane: Option<&'a Version>,
     /// A control plane still waits for its version.
     control_plane_version: Option<&'a MachineName>,
-    /// A worker that could be updated within its version.
+    /// A control plane that may go back to an earlier version.
+    control_plane_in_doubt: Option<&'a MachineName>,
+    /// A worker that could be updated within its version, now or when it has undone a switch.
     worker_system: Option<&'a MachineName>,
     /// A control plane that could be updated within its version, other than the first server if there is one.
     control_plane_system: Option<&'a MachineName>,
@@ -41,8 +44,17 @@ impl<'a> Order<'a> {
         let carries = crate::distribution::of(cx.cluster.distribution).upgrades_components;
         let first_version =
             |c: &&Candidate<'_, 'a>| c.view.name == first && c.kind == Kind::Version && able(c);
+        // One that goes back by itself is no candidate before it has, and is to be updated then.
+        let armed = || {
+            cx.views.values().find(|v| {
+                let worker =
+                    v.machine.is_some_and(|m| m.role == Role::Worker && !m.skip) && cx.is_named(v.name);
+                worker && v.is_armed() && v.class != Class::Same && !v.wanted_is_bad()
+            })
+        };
         Self {
             lowest_control_plane: cx.lowest_control_plane(),
+            control_plane_in_doubt: cx.control_plane_in_doubt(),
             control_plane_version: cx
                 .views
                 .values()
@@ -50,7 +62,7 @@ impl<'a> Order<'a> {
                     v.machine.is_some_and(|m| m.role == Role::ControlPlane && !m.skip) && changes_version(v)
                 })
                 .map(|v| v.name),
-            worker_system: system(false),
+            worker_system: system(false).or_else(|| armed().map(|v| v.name)),
             control_plane_system: system(true),
             first_version: candidates.iter().filter(|_| carries).find(first_version).map(|c| c.view.name),
         }
@@ -106,14 +118,20 @@ impl<'a> Order<'a> {
         }
     }
 
-    fn refusal_by_version(&self, _cx: &Cx<'_>, c: &Candidate<'_, '_>) -> Option<Refusal> {
+    fn refusal_by_version(&self, cx: &Cx<'_>, c: &Candidate<'_, '_>) -> Option<Refusal> {
+        if !holds(Rule::Order) || c.kind != Kind::Version || c.control_plane {
+            return None;
+        }
+        let name = c.view.name;
+        if let Some(who) = self.control_plane_in_doubt.filter(|_| !cx.foresee) {
+            let text = format!(
+                "{name} waits until it is certain which version {who} keeps: its system has not passed its gates"
+            );
+            return Some((Cause::Earlier, text, None));
+        }
         let wanted = c.view.wanted.and_then(|w| w.version.as_ref())?;
-        let lowest = self.lowest_control_plane?;
-        let newer = holds(Rule::Order) && c.kind == Kind::Version && !c.control_plane && wanted > lowest;
-        newer.then(|| {
-            let name = c.view.name;
-            let text = format!("{name} would be newer ({wanted}) than a control plane ({lowest})");
-            (Cause::Earlier, text, None)
-        })
+        let lowest = self.lowest_control_plane.filter(|lowest| wanted > *lowest)?;
+        let text = format!("{name} would be newer ({wanted}) than a control plane ({lowest})");
+        Some((Cause::Earlier, text, None))
     }
 }

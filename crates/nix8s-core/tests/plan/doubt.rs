@@ -1,0 +1,87 @@
+//! What a machine runs now and may not run soon: switches that are being undone, systems that did not pass their gates.
+
+use nix8s_core::model::Distribution::K3s;
+use nix8s_core::plan::Cause;
+
+use crate::world::*;
+
+const FIVE: [&str; 5] = ["cp1", "cp2", "cp3", "w1", "w2"];
+
+fn wait_of(world: &World, who: &str) -> Option<Cause> {
+    world.plan().waits.into_iter().find(|w| w.machine == Some(name(who))).map(|w| w.cause)
+}
+
+fn steps_of(world: &World, who: &str) -> Vec<String> {
+    let of = |s: &nix8s_core::plan::Step| s.effect.machine() == Some(&name(who));
+    world.plan().steps.into_iter().filter(of).map(|s| s.id).collect()
+}
+
+/// An upgrade of three control planes, the last of which has just come up on its new system.
+fn upgraded_control_planes() -> World {
+    let mut world = ready(K3s, &["cp1", "cp2", "cp3", "w1", "w2", "w3"]);
+    world.not_joined("w3");
+    world.cluster.version = "v1.35.0".parse().unwrap();
+    world.evaluate("a");
+    world.copy_all();
+    for n in ["cp1", "cp2", "cp3", "w3"] {
+        let system = world.seen.wanted.known().unwrap()[&name(n)].clone();
+        world.probe(n).running = Some(system.clone());
+        if n.starts_with("cp") {
+            world.node(n).version = "v1.35.0".parse().unwrap();
+        }
+        if n != "cp3" {
+            world.past(n).good = Some(system.path);
+        }
+    }
+    world
+}
+
+#[test]
+fn workers_wait_for_a_control_plane_that_may_go_back_to_its_older_version() {
+    let mut world = upgraded_control_planes();
+    assert_eq!(steps_of(&world, "w3"), [] as [&str; 0]);
+    assert_eq!(wait_of(&world, "w3"), Some(Cause::Earlier));
+    assert_eq!(wait_of(&world, "w1"), Some(Cause::Earlier));
+    // It failed, and goes back: nobody joins at the version that it leaves.
+    let bad = world.probe("cp3").running.clone().unwrap();
+    world.past("cp3").bad.insert(bad.path.clone(), "sshd.service: failed".to_owned());
+    assert_eq!(steps_of(&world, "cp3"), ["rollback:cp3"]);
+    assert_eq!(steps_of(&world, "w3"), [] as [&str; 0]);
+    // It passed: they come.
+    world.past("cp3").bad.clear();
+    world.past("cp3").good = Some(bad.path);
+    assert_eq!(steps_of(&world, "w3"), ["join:w3"]);
+    assert!(!steps_of(&world, "w1").is_empty());
+}
+
+#[test]
+fn where_nothing_is_rolled_back_nobody_waits_for_that() {
+    let mut world = upgraded_control_planes();
+    world.cluster.upgrade.rollback = false;
+    assert_eq!(steps_of(&world, "w3"), ["join:w3"]);
+}
+
+#[test]
+fn control_planes_wait_for_a_worker_that_is_undoing_its_switch() {
+    let mut world = ready(K3s, &FIVE);
+    world.cluster.upgrade.max_unavailable = 3;
+    world.evaluate("b");
+    world.copy_all();
+    let before = world.seen.wanted.known().unwrap()[&name("w2")].clone();
+    world.probe("w2").running = Some(before.clone());
+    world.past("w2").good = Some(before.path);
+    world.probe("w1").armed = true;
+    assert_eq!(steps_of(&world, "cp2"), [] as [&str; 0]);
+    assert_eq!(wait_of(&world, "cp2"), Some(Cause::Earlier));
+}
+
+#[test]
+fn a_member_that_says_nothing_of_etcd_is_not_restarted_while_others_need_its_vote() {
+    let mut world = ready(K3s, &FIVE);
+    world.unhealthy("cp2");
+    world.probe("cp3").etcd = None;
+    world.node("cp3").ready = false;
+    world.past("cp3").not_ready_since = Some(now() - jiff::SignedDuration::from_mins(10));
+    assert_eq!(steps_of(&world, "cp3"), [] as [&str; 0]);
+    assert_eq!(wait_of(&world, "cp3"), Some(Cause::Quorum));
+}
