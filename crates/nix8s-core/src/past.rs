@@ -291,12 +291,16 @@ impl Past {
                 past.not_ready_since = None;
             }
             Effect::Forget { machine, tombstone } => {
-                if *tombstone {
+                if *tombstone && self.machine(machine).lost {
+                    // What comes back under this name is other metal.
+                    let installs = self.machine(machine).installs;
+                    *self.machine(machine) =
+                        MachinePast { removed: true, installs, ..MachinePast::default() };
+                } else if *tombstone {
                     let past = self.machine(machine);
                     past.joined = None;
                     past.removed = true;
                     past.delete = false;
-                    past.lost = false;
                     past.failures.clear();
                 } else {
                     self.machines.remove(machine);

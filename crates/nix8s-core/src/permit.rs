@@ -41,8 +41,6 @@ pub struct Permit {
     pub erase: BTreeMap<MachineName, EraseScope>,
     /// Machines that were never provisioned may be erased whatever runs on them (`--erase all-new`).
     pub erase_all_new: bool,
-    /// Machines that a person says are gone for good (`node delete --lost`).
-    pub lost: BTreeSet<MachineName>,
     /// Only these machines are worked on, if given (`--node`); naming a machine also allows its role change.
     pub nodes: Option<BTreeSet<MachineName>>,
     /// How many machines may be interrupted, removed or erased (`--max-affected`); else the policy's number.

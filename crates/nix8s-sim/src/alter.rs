@@ -115,6 +115,15 @@ pub fn foreign_node(world: &mut World, name: &MachineName, like: &MachineName) {
     }
 }
 
+/// Another machine with blank disks takes the place of one: it answers as an installer.
+pub fn replace_blank(world: &mut World, machine: &nix8s_core::model::Machine) {
+    let before = world.metal.get(&machine.name).map(|m| m.uuid.clone()).unwrap_or_default();
+    let seed = world.seed.wrapping_add(crate::random::hash(&before));
+    let up_at = world.now;
+    let metal = crate::make::metal(seed, machine);
+    world.add_metal(crate::world::metal::Metal { uuid: format!("new-{}", metal.uuid), up_at, ..metal });
+}
+
 /// Starts a machine from its installer although its disk boots.
 pub fn boot_installer(world: &mut World, name: &MachineName) {
     world.reboot(name);

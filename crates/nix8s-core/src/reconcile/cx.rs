@@ -298,6 +298,12 @@ impl<'a> View<'a> {
         self.past.provisioned.is_some() || self.past.joined.is_some()
     }
 
+    /// Whether what answers is known to be other metal than was provisioned.
+    pub fn is_other_metal(&self) -> bool {
+        let known = self.past.provisioned.as_ref().and_then(|p| p.uuid.as_ref());
+        known.is_some_and(|uuid| self.probe.is_some_and(|p| p.hardware.uuid != *uuid))
+    }
+
     /// Whether its disk carries the identity mark of this very machine.
     pub fn has_our_mark(&self, cluster: &Cluster) -> bool {
         let mark = self.probe.and_then(|p| p.mark.as_ref());

@@ -43,7 +43,10 @@ fn refused(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
 fn leave(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
     let name = view.name;
     let answers = matches!(view.reach, Reach::Answered);
-    if let Reach::WrongKey { .. } = view.reach {
+    // Nothing on a lost machine is touched, whoever answers at its address by now.
+    if let Reach::WrongKey { .. } = view.reach
+        && !view.past.lost
+    {
         let text = format!("{name} leaves, and something with another SSH host key answers at its address");
         out.wait(Some(name), Cause::WrongKey, text);
         return;

@@ -90,10 +90,8 @@ pub fn row(view: &View<'_>, cx: &Cx<'_>) -> Row {
 /// Whether the metal is another than the one that was provisioned, or than the configured MAC says.
 fn hardware_row(view: &View<'_>, _cx: &Cx<'_>) -> Option<Row> {
     let (machine, probe) = (view.machine?, view.probe?);
-    let known = view.past.provisioned.as_ref().and_then(|p| p.uuid.as_ref());
-    let other_metal = known.is_some_and(|uuid| *uuid != probe.hardware.uuid);
     let other_mac = machine.mac.is_some_and(|mac| !probe.hardware.macs.contains(&mac));
-    (other_metal || other_mac).then_some(Row::NotOurs)
+    (view.is_other_metal() || other_mac).then_some(Row::NotOurs)
 }
 
 fn by_permit(view: &View<'_>, cx: &Cx<'_>, otherwise: Row) -> Row {

@@ -1,9 +1,15 @@
 //! Members leave.
 
 use insta::assert_snapshot;
+use nix8s_core::event::Event;
+use nix8s_core::event::What;
 use nix8s_core::model::Distribution::K3s;
 use nix8s_core::model::Role;
+use nix8s_core::observed::Hardware;
 use nix8s_core::observed::Known;
+use nix8s_core::observed::Probe;
+use nix8s_core::observed::Reach;
+use nix8s_core::plan::Effect;
 
 use crate::world::*;
 
@@ -90,4 +96,38 @@ fn nodes_that_are_not_ours_are_reported_and_left_alone() {
     let Known::Known(api) = &mut world.seen.api else { unreachable!() };
     api.nodes.insert(name("w9"), node);
     assert_snapshot!(world.planned(), @"- ForeignNode: node w9 is not in the configuration and was not joined by nix8s: it is left alone");
+}
+
+#[test]
+fn another_machine_in_a_lost_one_s_place_does_not_keep_it_from_leaving() {
+    let mut world = ready(K3s, &["cp1", "w1"]);
+    world.past("w1").delete = true;
+    world.past("w1").lost = true;
+    world.node("w1").ready = false;
+    world.probe("w1").hardware.uuid = "another".to_owned();
+    let expected = "delete-node:w1 [Removes]: a person said that it is gone for good\n\
+                    forget:w1: it has left  after delete-node:w1\n";
+    assert_eq!(world.planned(), expected);
+    world.seen.machines.get_mut(&name("w1")).unwrap().reach =
+        Reach::WrongKey { fingerprint: "SHA256:x".to_owned() };
+    assert_eq!(world.planned(), expected);
+}
+
+#[test]
+fn what_comes_back_under_a_lost_machine_s_name_is_other_metal_and_may_be_installed() {
+    let mut world = ready(K3s, &["cp1", "w1"]);
+    let mut blank = blank(K3s, &["cp1", "w1"]);
+    world.past("w1").delete = true;
+    world.past("w1").lost = true;
+    let Known::Known(api) = &mut world.seen.api else { unreachable!() };
+    api.nodes.remove(&name("w1"));
+    let event =
+        |what| Event { v: nix8s_core::event::EVENT_VERSION, at: now(), seq: 1, run: "test".to_owned(), what };
+    let forgotten = Effect::Forget { machine: name("w1"), tombstone: true };
+    world.seen.past.apply(&event(What::Done { effect: forgotten, took_ms: 1, note: None }));
+    world.seen.past.apply(&event(What::Undeleted { machine: name("w1") }));
+    let probe = blank.probe("w1").clone();
+    *world.probe("w1") =
+        Probe { hardware: Hardware { uuid: "another".to_owned(), ..probe.hardware.clone() }, ..probe };
+    assert!(world.plan().steps.iter().any(|s| s.id == "install:w1"), "{}", world.planned());
 }

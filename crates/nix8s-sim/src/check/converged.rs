@@ -23,8 +23,11 @@ const OURS: &str = "example.com/";
 pub fn untrue(world: &World, waits: &[Wait], away: &BTreeSet<MachineName>) -> Vec<String> {
     let blocking: Vec<&Wait> =
         waits.iter().filter(|w| matches!(w.cause.ends(), Ends::Outside | Ends::Permit)).collect();
-    let others_block =
-        !blocking.is_empty() || workers_down(world) >= world.fleet.upgrade.max_unavailable as usize;
+    let skipped = world.fleet.machines.values().filter(|m| m.skip && !away.contains(&m.name));
+    let skipped_is_old = skipped.clone().any(|m| not_as_wanted(world, m, false).is_some());
+    let others_block = skipped_is_old
+        || !blocking.is_empty()
+        || workers_down(world) >= world.fleet.upgrade.max_unavailable as usize;
     let mut wrong: Vec<String> =
         waits.iter().filter_map(|w| wait_untrue(world, w, away, others_block)).collect();
     let all_wait = blocking.iter().any(|w| w.machine.is_none());
@@ -173,7 +176,7 @@ fn not_gone(world: &World, name: &MachineName) -> Option<String> {
     if world.common.etcd.as_ref().is_some_and(|e| e.members.contains_key(name)) {
         return Some("it is still a member of etcd".to_owned());
     }
-    let lost = world.check.permit.as_ref().is_some_and(|p| p.lost.contains(name));
+    let lost = world.check.lost.contains(name);
     let metal = world.metal.get(name)?;
     (metal.kube.state.is_some() && !lost && metal.answers(world.now))
         .then(|| "its distribution's state is still there".to_owned())

@@ -11,7 +11,7 @@ use crate::world::metal::Content;
 impl Check {
     /// A new etcd cluster is being made while these machines hold data of one.
     pub(crate) fn new_etcd(&mut self, name: &MachineName, holders: &[MachineName], now: Ms) {
-        let lost = |m: &&MachineName| !self.permit.as_ref().is_some_and(|p| p.lost.contains(*m));
+        let lost = |m: &&MachineName| !self.lost.contains(*m);
         let holders: Vec<&str> = holders.iter().filter(lost).map(MachineName::as_str).collect();
         if !holders.is_empty() {
             let text = format!(

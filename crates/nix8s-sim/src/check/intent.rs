@@ -13,6 +13,10 @@ const LOOK: Ms = 20 * SECOND;
 impl World {
     /// nix8s has put on record that it begins this.
     pub(crate) fn check_intent(&mut self, effect: &Effect) {
+        if let Effect::Drain { machine, .. } = effect {
+            let now = self.now;
+            self.check.drained.insert(machine.clone(), now);
+        }
         match effect {
             Effect::Cordon { machine }
             | Effect::Drain { machine, .. }
@@ -55,7 +59,7 @@ impl World {
     fn check_known(&mut self, name: &MachineName) {
         let since = self.check.observed.saturating_sub(LOOK);
         let answered = self.check.answered.get(name).is_some_and(|at| *at >= since);
-        let lost = self.check.permit.as_ref().is_none_or(|p| p.lost.contains(name));
+        let lost = self.check.lost.contains(name);
         if !answered && !lost {
             self.broken("r1", name, "it did not answer when nix8s looked last".to_owned());
         }

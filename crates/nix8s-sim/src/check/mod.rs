@@ -53,6 +53,8 @@ pub struct Check {
     pub(crate) permit: Option<Permit>,
     /// Members that a person asked to leave.
     pub(crate) leaving: BTreeSet<MachineName>,
+    /// Members that a person said are gone for good.
+    pub(crate) lost: BTreeSet<MachineName>,
     /// What was found.
     pub violations: Vec<Violation>,
     pub(crate) calls: VecDeque<String>,
@@ -72,6 +74,8 @@ pub struct Check {
     pub(crate) foreign_cordons: BTreeSet<MachineName>,
     /// Machines whose etcd did not answer when nix8s looked last.
     pub(crate) etcd_silent: BTreeSet<MachineName>,
+    /// When draining a machine was last begun.
+    pub(crate) drained: BTreeMap<MachineName, Ms>,
     /// When something that was asked of a machine, or done for it, last went wrong.
     pub(crate) trouble: BTreeMap<MachineName, Ms>,
     /// When this run began.
@@ -90,6 +94,7 @@ impl Check {
             fleet,
             permit: None,
             leaving: BTreeSet::new(),
+            lost: BTreeSet::new(),
             violations: Vec::new(),
             calls: VecDeque::new(),
             fleet_since: Ms::MIN,
@@ -100,6 +105,7 @@ impl Check {
             told_datastore: BTreeSet::new(),
             foreign_cordons: BTreeSet::new(),
             etcd_silent: BTreeSet::new(),
+            drained: BTreeMap::new(),
             trouble: BTreeMap::new(),
             run_since: Ms::MIN,
             failed: BTreeMap::new(),

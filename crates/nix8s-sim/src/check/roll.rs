@@ -68,7 +68,7 @@ impl World {
         if metal.failed.contains_key(to) {
             self.broken("r16", name, format!("{to} failed its gates here before"));
         }
-        self.check_copied_before_cordon(name, &metal, to);
+        self.check_copied_before_drain(name, &metal, to);
         self.check_budget_of_failures(name, to);
         self.check_versions(name, &metal, to);
         self.check_same_version_order(name, &metal, to);
@@ -82,13 +82,14 @@ impl World {
         }
     }
 
-    /// Rule 6.
-    fn check_copied_before_cordon(&mut self, name: &MachineName, metal: &Metal, to: &StorePath) {
-        let Some(node) = self.nodes.get(name) else { return };
-        let (Some(cordoned), Cordon::Ours) = (node.unschedulable, node.cordon()) else { return };
+    /// Rule 6. A machine may still be out of service for an earlier change: what counts is when it was drained for this
+    /// one.
+    fn check_copied_before_drain(&mut self, name: &MachineName, metal: &Metal, to: &StorePath) {
+        let Some(drained) = self.check.drained.get(name).copied() else { return };
+        let cordoned = self.nodes.get(name).is_some_and(|n| n.cordon() != Cordon::None);
         let copied = metal.store.get(to).copied().unwrap_or(self.now);
-        if cordoned > self.check.run_since && copied > cordoned {
-            self.broken("r6", name, "it was cordoned before its new system was there".to_owned());
+        if cordoned && drained > self.check.run_since && copied > drained {
+            self.broken("r6", name, "it was drained before its new system was there".to_owned());
         }
     }
 

@@ -63,7 +63,7 @@ pub(super) fn change(life: &mut Life, phase: u32) {
 }
 
 fn one_change(life: &mut Life, fleet: &mut Cluster, tag: &str) {
-    let draw = life.random.between(0, 13);
+    let draw = life.random.between(0, 17);
     life.say(|| format!("change {draw}"));
     match draw {
         0..=2 => {
@@ -80,6 +80,9 @@ fn one_change(life: &mut Life, fleet: &mut Cluster, tag: &str) {
         10 => remove(life, fleet, Role::ControlPlane),
         11 => metadata(life, fleet),
         12 => mark_delete(life),
+        13 => lose(life, fleet),
+        14 => undelete(life),
+        15 => skip(life, fleet),
         _ => {
             if let Some(name) = pick(life, fleet, Role::Worker) {
                 let machine = Arc::make_mut(fleet.machines.get_mut(&name).expect("just picked"));
@@ -159,6 +162,48 @@ fn mark_delete(life: &mut Life) {
     }
 }
 
+/// A machine is gone for good, and a person says so; half of the time the configuration lets go of it, too.
+fn lose(life: &mut Life, fleet: &mut Cluster) {
+    let control_planes = fleet.machines.values().filter(|m| m.role == Role::ControlPlane).count();
+    let role = if control_planes >= 3 && life.random.chance(300) { Role::ControlPlane } else { Role::Worker };
+    let Some(name) = pick(life, fleet, role) else { return };
+    if !life.away.insert(name.clone()) {
+        return;
+    }
+    life.sim.with(|w| {
+        alter::power_off(w, &name);
+        w.check.leaving.insert(name.clone());
+        w.check.lost.insert(name.clone());
+    });
+    let _ = life.record(vec![What::MarkedDelete { machine: name.clone(), lost: true }]);
+    if life.random.chance(500) {
+        fleet.machines.remove(&name);
+    }
+}
+
+/// A member that was told to leave may come back; in the place of a lost one there is another machine by then.
+fn undelete(life: &mut Life) {
+    let away: Vec<MachineName> = life.away.iter().cloned().collect();
+    let Some(name) = life.random.pick(&away).cloned() else { return };
+    let Some(machine) = life.fleet.machines.get(&name).cloned() else { return };
+    life.away.remove(&name);
+    let _ = life.record(vec![What::Undeleted { machine: name.clone() }]);
+    life.sim.with(|w| {
+        w.check.leaving.remove(&name);
+        if w.check.lost.remove(&name) {
+            alter::replace_blank(w, &machine);
+        }
+    });
+}
+
+/// A machine is left alone from now on, or no longer.
+fn skip(life: &mut Life, fleet: &mut Cluster) {
+    let names: Vec<MachineName> = fleet.machines.keys().cloned().collect();
+    let Some(name) = life.random.pick(&names) else { return };
+    let machine = Arc::make_mut(fleet.machines.get_mut(name).expect("just picked"));
+    machine.skip = !machine.skip;
+}
+
 /// The configured first server must be a control plane that there is.
 fn settle_first_server(fleet: &mut Cluster) {
     let is_control_plane = |fleet: &Cluster| {
@@ -176,7 +221,8 @@ pub(super) fn damage(life: &mut Life) {
     if life.random.chance(400) {
         return;
     }
-    let names: Vec<MachineName> = life.sim.with(|w| w.metal.keys().cloned().collect());
+    let names: Vec<MachineName> =
+        life.sim.with(|w| w.metal.keys().filter(|n| !w.check.lost.contains(*n)).cloned().collect());
     let Some(name) = life.random.pick(&names).cloned() else { return };
     let control_plane = life.fleet.machines.get(&name).is_none_or(|m| m.role == Role::ControlPlane);
     // Members that somebody starts from an installer come to lives in which a rule is taken out.
@@ -201,7 +247,7 @@ fn heal_some(world: &mut World) {
     let off: Vec<MachineName> = world
         .metal
         .values()
-        .filter(|m| !m.power && m.os != Running::Nothing)
+        .filter(|m| !m.power && m.os != Running::Nothing && !world.check.lost.contains(&m.name))
         .map(|m| m.name.clone())
         .collect();
     for name in off {

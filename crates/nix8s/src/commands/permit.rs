@@ -50,7 +50,6 @@ impl PermitArgs {
         let mut permit = Permit {
             erase: BTreeMap::new(),
             erase_all_new: false,
-            lost: BTreeSet::new(),
             nodes: None,
             max_affected: *max_affected,
             interrupt: interrupt == Interrupt::Allowed,

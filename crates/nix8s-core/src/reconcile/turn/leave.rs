@@ -50,7 +50,7 @@ pub(super) fn of_the_user(cx: &Cx<'_>, c: &Candidate<'_, '_>) -> Option<Refusal>
         );
         return Some((Cause::NeedsPermit, text, None));
     }
-    if view.past.lost && matches!(view.reach, Reach::Answered) {
+    if view.past.lost && matches!(view.reach, Reach::Answered) && !view.is_other_metal() {
         let text = format!(
             "{0} was said to be lost, but answers: `nix8s node delete {0}` without --lost",
             view.name
