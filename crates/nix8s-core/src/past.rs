@@ -145,8 +145,11 @@ impl Past {
             What::Done { effect, .. } => self.done(effect, at),
             What::Failed { effect, failure } => self.failed(effect, failure, at),
             What::Recognised { machine, installation, uuid } => {
-                self.machine(machine).provisioned =
+                let past = self.machine(machine);
+                past.provisioned =
                     Some(Provisioned { installation: installation.clone(), uuid: Some(uuid.clone()), at });
+                // Whatever was said of installing it: it is installed.
+                past.failures.remove(&EffectKind::Install);
             }
             What::Joined { machine, uid, role } => {
                 let past = self.machine(machine);

@@ -1,5 +1,7 @@
 //! The decision table: what to do with a machine, by the first row that matches.
 
+use jiff::SignedDuration;
+
 use super::cx::Class;
 use super::cx::Cx;
 use super::cx::View;
@@ -209,6 +211,13 @@ pub fn wait(view: &View<'_>, cx: &Cx<'_>) -> Option<(Cause, String)> {
             (Cause::Tombstone, text)
         }
         Row::WrongKey => (Cause::WrongKey, wrong_key(view)),
+        Row::Silent if starts(view, cx) => {
+            let text = format!(
+                "{name} was installed and starts from its disk: if it does not answer soon, look at its console and \
+                 at what its firmware boots first"
+            );
+            (Cause::Silent, text)
+        }
         Row::Silent => {
             let since = silent_for.map_or_else(String::new, |age| format!(" for {age}"));
             let lost = format!("if it is gone for good: `nix8s node delete --lost {name}`");
@@ -242,6 +251,15 @@ pub fn wait(view: &View<'_>, cx: &Cx<'_>) -> Option<(Cause, String)> {
         | Row::Update
         | Row::Same => return None,
     })
+}
+
+/// How long a machine may take from the end of its installation until it answers, before that is news.
+const FIRST_START: SignedDuration = SignedDuration::from_mins(10);
+
+/// Whether its first start after an installation is still under way, as far as anybody knows.
+fn starts(view: &View<'_>, cx: &Cx<'_>) -> bool {
+    let installed = view.past.provisioned.as_ref().map(|p| p.at);
+    view.past.joined.is_none() && installed.is_some_and(|at| cx.now < at + FIRST_START)
 }
 
 fn wrong_key(view: &View<'_>) -> String {
