@@ -195,6 +195,7 @@ struct Run<'a> {
     /// What was waited for after the last look.
     waited: Vec<(Option<MachineName>, Cause)>,
     exporter: Exporter,
+    overviews: overview::Keeper,
     /// When the overview was last written.
     overview: Option<Timestamp>,
     /// How often in a row the same steps were planned.
@@ -217,6 +218,7 @@ impl<'a> Run<'a> {
             moved: now,
             waited: Vec::new(),
             exporter: Exporter::default(),
+            overviews: overview::Keeper::default(),
             overview: None,
             repeats: 0,
             is_held_back: false,
@@ -296,7 +298,8 @@ impl<'a> Run<'a> {
             return;
         }
         self.overview = Some(plan.at);
-        if let Err(error) = overview::write(&*world.ports.store, &world.cluster, seen, plan, &world.permit) {
+        let store = &*world.ports.store;
+        if let Err(error) = self.overviews.write(store, &world.cluster, seen, plan, &world.permit) {
             hear.hear(&Progress::Warning { text: format!("writing {}: {error}", layout::OVERVIEW) });
         }
     }

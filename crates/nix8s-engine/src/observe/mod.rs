@@ -42,8 +42,10 @@ pub async fn observe(world: &World, journal: &mut Journal, hear: &mut dyn Observ
         hear.hear(&Progress::Warning { text });
     }
     let changes: Vec<What> = changes::changes(world, &seen);
-    journal.record(changes)?;
-    seen.past = journal.past().clone();
+    if !changes.is_empty() {
+        journal.record(changes)?;
+        seen.past = journal.past().clone();
+    }
     Ok(seen)
 }
 

@@ -82,6 +82,8 @@ struct Member {
 pub struct Exporter {
     machines: BTreeMap<MachineName, Written>,
     files: BTreeMap<String, String>,
+    /// Member files that are as they should be.
+    members: BTreeMap<MachineName, Role>,
     members_were_listed: bool,
 }
 
@@ -152,6 +154,9 @@ impl Exporter {
         for (path, bytes) in &out {
             self.files.insert(path.clone(), digest::of(bytes));
         }
+        let joined =
+            seen.past.machines.iter().filter_map(|(name, past)| Some((name, past.joined.as_ref()?.role)));
+        self.members.extend(joined.map(|(name, role)| (name.clone(), role)));
         self.members_that_left(store, &seen.past)?;
         platform_that_left(store, seen)?;
         forget(store, former, &seen.past)
@@ -219,7 +224,8 @@ impl Exporter {
             out.push((layout::BAD_SYSTEMS.to_owned(), json(&content)));
         }
         for (machine, past) in &past.machines {
-            if let Some(joined) = &past.joined {
+            if let Some(joined) = past.joined.as_ref().filter(|j| self.members.get(machine) != Some(&j.role))
+            {
                 let member = Member { schema: SCHEMA, machine: machine.clone(), role: joined.role };
                 out.push((layout::member(machine), json(&member)));
             }
@@ -254,23 +260,24 @@ impl Exporter {
 
     /// Removes member files of machines that are members no more: only files that say so themselves.
     fn members_that_left(&mut self, store: &dyn Store, past: &Past) -> io::Result<()> {
-        let names = if self.members_were_listed {
-            let prefix = format!("{}/", layout::MEMBERS);
-            self.files.keys().filter_map(|path| path.strip_prefix(&prefix)).map(str::to_owned).collect()
+        let is_member =
+            |name: &MachineName| past.machines.get(name).is_some_and(|past| past.joined.is_some());
+        let left: Vec<MachineName> = if self.members_were_listed {
+            self.members.keys().filter(|name| !is_member(name)).cloned().collect()
         } else {
-            store.list(layout::MEMBERS)?
+            let listed = store.list(layout::MEMBERS)?;
+            let names = listed.iter().filter_map(|name| name.parse().ok());
+            names.filter(|name| !is_member(name)).collect()
         };
         self.members_were_listed = true;
-        for name in names.iter().filter_map(|name| name.parse::<MachineName>().ok()) {
-            if past.machines.get(&name).is_some_and(|past| past.joined.is_some()) {
-                continue;
-            }
+        for name in left {
             let path = layout::member(&name);
             let is_ours = store.read(&path)?.and_then(|bytes| serde_json::from_slice::<Member>(&bytes).ok());
             if is_ours.is_some_and(|member| member.machine == name) {
                 store.remove(&path)?;
             }
             self.files.remove(&path);
+            self.members.remove(&name);
         }
         Ok(())
     }

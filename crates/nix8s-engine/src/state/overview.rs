@@ -108,23 +108,38 @@ pub fn read(store: &dyn Store) -> io::Result<Option<Overview>> {
     Ok(Some(overview))
 }
 
-/// Writes the overview of a look and the plan that was made from it.
-///
-/// # Errors
-/// When it could not be written.
-pub fn write(
-    store: &dyn Store,
-    cluster: &Cluster,
-    seen: &Observed,
-    plan: &Plan,
-    permit: &Permit,
-) -> io::Result<()> {
-    // Without a place in the log nobody could bring it up to date.
-    let Some(place) = store.end() else { return Ok(()) };
-    let before =
-        store.read(layout::OVERVIEW)?.and_then(|bytes| serde_json::from_slice::<Overview>(&bytes).ok());
-    let overview = overview(cluster, seen, plan, permit, place, before.as_ref());
-    store.write(layout::OVERVIEW, &serde_json::to_vec(&overview).map_err(io::Error::other)?)
+/// Writes overviews, and remembers the last: whoever holds the lock is the only one who writes them.
+#[derive(Debug, Default)]
+pub struct Keeper {
+    last: Option<Overview>,
+}
+
+impl Keeper {
+    /// Writes the overview of a look and the plan that was made from it.
+    ///
+    /// # Errors
+    /// When it could not be written.
+    pub fn write(
+        &mut self,
+        store: &dyn Store,
+        cluster: &Cluster,
+        seen: &Observed,
+        plan: &Plan,
+        permit: &Permit,
+    ) -> io::Result<()> {
+        // Without a place in the log nobody could bring it up to date.
+        let Some(place) = store.end() else { return Ok(()) };
+        if self.last.is_none() {
+            let kept = store.read(layout::OVERVIEW)?;
+            self.last = kept.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        }
+        let overview = overview(cluster, seen, plan, permit, place, self.last.as_ref());
+        let written =
+            store.write(layout::OVERVIEW, &serde_json::to_vec(&overview).map_err(io::Error::other)?);
+        // What was not written, or perhaps not, is read again.
+        self.last = written.is_ok().then_some(overview);
+        written
+    }
 }
 
 fn overview(

@@ -265,6 +265,9 @@ impl Life {
 
     /// Records events as a command beside `apply` would.
     pub(super) fn record(&mut self, whats: Vec<What>) -> Result<(), Problem> {
+        if whats.is_empty() {
+            return Ok(());
+        }
         for what in &whats {
             self.say(|| format!("somebody: {what:?}"));
             if let What::Retry { machine } = what {
