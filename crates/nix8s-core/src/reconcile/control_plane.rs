@@ -158,7 +158,7 @@ pub(super) fn too_new(cx: &Cx<'_>, view: &View<'_>) -> Option<String> {
 }
 
 /// Why a control plane may not join yet: there are nodes with a newer minor release, and none may be newer than it.
-fn too_old(cx: &Cx<'_>, view: &View<'_>) -> Option<String> {
+pub(super) fn too_old(cx: &Cx<'_>, view: &View<'_>) -> Option<String> {
     let newest = cx.api?.nodes.values().map(|n| &n.version).max()?;
     let version = view.running().or(view.wanted)?.version.as_ref()?;
     let older = version.minor < newest.minor && holds(Rule::Order);

@@ -27,6 +27,10 @@ fn may_register(view: &View<'_>) -> bool {
     view.probe.is_some_and(|p| p.kubelet || p.distribution_state)
 }
 
+fn machine_is_control_plane(view: &View<'_>) -> bool {
+    view.machine.is_some_and(|m| m.role == Role::ControlPlane)
+}
+
 /// Plans updates within a version.
 pub(super) fn plan(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
     let runs = |view: &View<'_>| matches!(view.row, Row::Join | Row::Update | Row::Same | Row::NotReady);
@@ -63,9 +67,12 @@ pub(super) fn undone(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
 /// A machine that is in no cluster yet is switched at once: nothing runs there.
 fn before_joining(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
     let Some(wanted) = view.wanted else { return };
-    // Where a kubelet runs it may be a member, or become one at any moment: it is updated as one.
-    let may_run = may_register(view) || (matches!(view.row, Row::Unknown) && view.past.joined.is_some());
-    if may_run || is_current(view) || !cx.is_named(view.name) {
+    // Where a kubelet runs it may be a member, or become one at any moment: it is updated as one. One that is too old
+    // to become one has to be updated first.
+    let too_old = machine_is_control_plane(view) && super::control_plane::too_old(cx, view).is_some();
+    let may_run = (may_register(view) && !(too_old && cx.member(view.name).is_none()))
+        || (matches!(view.row, Row::Unknown) && view.past.joined.is_some());
+    if may_run || (is_current(view) && !too_old) || view.wanted_is_bad() || !cx.is_named(view.name) {
         return;
     }
     if copied(cx, view, wanted, out) {

@@ -85,3 +85,20 @@ fn a_member_that_says_nothing_of_etcd_is_not_restarted_while_others_need_its_vot
     assert_eq!(steps_of(&world, "cp3"), [] as [&str; 0]);
     assert_eq!(wait_of(&world, "cp3"), Some(Cause::Quorum));
 }
+
+#[test]
+fn a_control_plane_whose_join_was_cut_off_and_that_fell_behind_is_updated_before_it_joins() {
+    let mut world = ready(K3s, &["cp1", "cp2", "cp3", "cp4"]);
+    world.not_joined("cp4");
+    world.past("cp4").joining = true;
+    world.probe("cp4").distribution_state = true;
+    world.probe("cp4").etcd = None;
+    for n in ["cp1", "cp2", "cp3"] {
+        world.node(n).version = "v1.35.0".parse().unwrap();
+        world.probe(n).etcd.as_mut().unwrap().retain(|m| m.name != "cp4");
+    }
+    world.cluster.version = "v1.35.0".parse().unwrap();
+    world.evaluate("a");
+    world.copy_all();
+    assert_eq!(steps_of(&world, "cp4"), ["switch:cp4"]);
+}

@@ -23,9 +23,10 @@ const OURS: &str = "example.com/";
 pub fn untrue(world: &World, waits: &[Wait], away: &BTreeSet<MachineName>) -> Vec<String> {
     let blocking: Vec<&Wait> =
         waits.iter().filter(|w| matches!(w.cause.ends(), Ends::Outside | Ends::Permit)).collect();
-    let skipped = world.fleet.machines.values().filter(|m| m.skip && !away.contains(&m.name));
-    let skipped_is_old = skipped.clone().any(|m| not_as_wanted(world, m, false).is_some());
-    let others_block = skipped_is_old
+    // Others may wait for a control plane that is left alone, or for a machine that is and is not as it should be.
+    let mut skipped = world.fleet.machines.values().filter(|m| m.skip && !away.contains(&m.name));
+    let others_block = skipped
+        .any(|m| m.role == Role::ControlPlane || not_as_wanted(world, m, false).is_some())
         || !blocking.is_empty()
         || workers_down(world) >= world.fleet.upgrade.max_unavailable as usize;
     let mut wrong: Vec<String> =

@@ -1,7 +1,6 @@
 //! Which changes come before which (rule 8).
 
 use super::Candidate;
-use super::Class;
 use super::Cx;
 use super::Kind;
 use super::Refusal;
@@ -44,12 +43,13 @@ impl<'a> Order<'a> {
         let carries = crate::distribution::of(cx.cluster.distribution).upgrades_components;
         let first_version =
             |c: &&Candidate<'_, 'a>| c.view.name == first && c.kind == Kind::Version && able(c);
-        // One that goes back by itself is no candidate before it has, and is to be updated then.
+        // One that goes back by itself is no candidate before it has, and is to be updated then: what it runs now
+        // says nothing.
         let armed = || {
             cx.views.values().find(|v| {
                 let worker =
                     v.machine.is_some_and(|m| m.role == Role::Worker && !m.skip) && cx.is_named(v.name);
-                worker && v.is_armed() && v.class != Class::Same && !v.wanted_is_bad()
+                worker && v.is_armed() && !v.wanted_is_bad()
             })
         };
         Self {
