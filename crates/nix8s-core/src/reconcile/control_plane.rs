@@ -231,6 +231,14 @@ fn why_not(
     changing: Option<&crate::model::MachineName>,
 ) -> (Cause, String) {
     let name = view.name;
+    if view.wanted_is_bad() {
+        let why = view.wanted.and_then(|w| view.past.bad.get(&w.path)).map_or("", String::as_str);
+        let text = format!(
+            "the wanted system failed on {name} before it could join: {why}. Change the configuration, or forgive it \
+             with `nix8s node retry {name}`"
+        );
+        return (Cause::BadSystem, text);
+    }
     if let Some(text) = too_new(cx, view).or_else(|| too_old(cx, view)) {
         return (Cause::Earlier, text);
     }

@@ -101,4 +101,8 @@ fn a_control_plane_whose_join_was_cut_off_and_that_fell_behind_is_updated_before
     world.evaluate("a");
     world.copy_all();
     assert_eq!(steps_of(&world, "cp4"), ["switch:cp4"]);
+    let wanted = world.seen.wanted.known().unwrap()[&name("cp4")].path.clone();
+    world.past("cp4").bad.insert(wanted, "the machine went back to the system before".to_owned());
+    assert_eq!(steps_of(&world, "cp4"), [] as [&str; 0]);
+    assert_eq!(wait_of(&world, "cp4"), Some(Cause::BadSystem));
 }
