@@ -45,6 +45,14 @@ pub struct Permit {
     pub nodes: Option<BTreeSet<MachineName>>,
     /// How many machines may be interrupted, removed or erased (`--max-affected`); else the policy's number.
     pub max_affected: Option<u32>,
-    /// The API may be away while its only control planes are worked on (rule 4). True unless policy forbids interruption.
-    pub interrupt: bool,
+    /// What nobody may do in this run: what policy forbids where no person is asked. Planned as waits.
+    #[serde(default)]
+    pub denied: BTreeSet<Risk>,
+}
+
+impl Permit {
+    /// Whether a step of this risk may be carried out at all.
+    pub fn allows(&self, risk: Risk) -> bool {
+        !self.denied.contains(&risk)
+    }
 }

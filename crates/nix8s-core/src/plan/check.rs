@@ -26,6 +26,7 @@ use crate::observed::Observed;
 use crate::observed::Probe;
 use crate::permit::EraseScope;
 use crate::permit::Permit;
+use crate::permit::Risk;
 
 /// A rule that a plan would break.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -400,7 +401,7 @@ impl<'a> Check<'a> {
             let text = format!("without {first} {healthy} of {} etcd members are healthy", members.len());
             self.broken(Rule::EtcdQuorum, first.as_str(), text);
         }
-        if members.len() < 3 && !leaving && !self.permit.interrupt {
+        if members.len() < 3 && !leaving && !self.permit.allows(Risk::Interrupts) {
             self.broken(Rule::EtcdQuorum, first.as_str(), "an outage of the API is not permitted".to_owned());
         }
     }

@@ -44,7 +44,7 @@ pub fn vote_needed(cx: &Cx<'_>, view: &View<'_>) -> Option<String> {
 
 fn needed_by(cx: &Cx<'_>, view: &View<'_>, members: &[EtcdMember]) -> Option<String> {
     // With one or two members it is a short outage of the API, which the user has allowed or not.
-    let outage = members.len() < 3 && (cx.permit.interrupt || cx.api.is_none());
+    let outage = members.len() < 3 && (cx.permit.allows(Risk::Interrupts) || cx.api.is_none());
     let held = holds(Rule::EtcdQuorum) && !outage && needs_vote_of(members, view.name);
     held.then(|| {
         let (name, all) = (view.name, members.len());

@@ -79,6 +79,11 @@ impl<'c, 'a> Out<'c, 'a> {
                 return false;
             }
         }
+        let risks = links.iter().map(|(effect, _)| (effect.machine(), risk_of(effect, risk)));
+        if let Some((Some(machine), risk)) = risks.clone().find(|(_, risk)| !self.cx.permit.allows(*risk)) {
+            self.wait(Some(machine), Cause::NeedsPermit, denied(machine, risk));
+            return false;
+        }
         // Two reconcilers may ask for the same; it is done once.
         if links.iter().any(|(effect, _)| self.ids.contains(&effect.id())) {
             return false;
@@ -90,7 +95,7 @@ impl<'c, 'a> Out<'c, 'a> {
             after.extend(self.must_follow(&effect));
             self.ids.insert(id.clone());
             before = Some(id.clone());
-            let risk = if effect.interrupts() || risk == Risk::Erases { risk } else { Risk::None };
+            let risk = risk_of(&effect, risk);
             self.steps.push(Step { id, effect, reason, by: self.by.to_owned(), risk, after });
         }
         true
@@ -130,6 +135,25 @@ impl<'c, 'a> Out<'c, 'a> {
             self.waits.push(Wait { machine: machine.cloned(), cause, text, until });
         }
     }
+}
+
+/// What a step of a chain does to running things: some only accompany those that do.
+fn risk_of(effect: &Effect, chain: Risk) -> Risk {
+    if effect.interrupts() || chain == Risk::Erases { chain } else { Risk::None }
+}
+
+/// Why something is not done though nothing else speaks against it: policy forbids it without a person.
+pub fn denied(name: &MachineName, risk: Risk) -> String {
+    let (what, key) = match risk {
+        Risk::None => ("be worked on", "interrupt"),
+        Risk::Interrupts => ("be interrupted", "interrupt"),
+        Risk::Removes => ("leave", "remove"),
+        Risk::Erases => ("be erased", "erase"),
+    };
+    format!(
+        "{name} would {what}, and policy does not allow that without a person: `policy.{key}: true`, or `nix8s apply` \
+         on a terminal without --yes"
+    )
 }
 
 /// Why a step of this kind has to wait on this machine, if it has to.

@@ -9,7 +9,10 @@ use nix8s_core::observed::Hardware;
 use nix8s_core::observed::Known;
 use nix8s_core::observed::Probe;
 use nix8s_core::observed::Reach;
+use nix8s_core::permit::Risk;
+use nix8s_core::plan::Cause;
 use nix8s_core::plan::Effect;
+use nix8s_core::plan::Plan;
 
 use crate::world::*;
 
@@ -130,4 +133,22 @@ fn what_comes_back_under_a_lost_machine_s_name_is_other_metal_and_may_be_install
     *world.probe("w1") =
         Probe { hardware: Hardware { uuid: "another".to_owned(), ..probe.hardware.clone() }, ..probe };
     assert!(world.plan().steps.iter().any(|s| s.id == "install:w1"), "{}", world.planned());
+}
+
+#[test]
+fn what_policy_forbids_waits_and_everything_else_is_done() {
+    let mut world = without(&["cp1", "w1", "w2", "w3"], "w2");
+    world.permit.denied.insert(Risk::Removes);
+    world.new_kernel();
+    world.copy_all();
+    let plan = world.plan();
+    let first = |plan: &Plan| plan.steps.first().map(|s| s.id.clone());
+    assert_eq!(first(&plan).as_deref(), Some("cordon:w1"), "{}", show(&plan));
+    let forbidden = plan.waits.iter().find(|w| w.machine == Some(name("w2"))).unwrap();
+    assert_eq!(forbidden.cause, Cause::NeedsPermit);
+    assert!(forbidden.text.contains("policy.remove"), "{}", forbidden.text);
+    world.permit.denied.insert(Risk::Interrupts);
+    let plan = world.plan();
+    assert_eq!(first(&plan), None, "{}", show(&plan));
+    assert!(plan.waits.iter().any(|w| w.text.contains("policy.interrupt")), "{}", show(&plan));
 }

@@ -115,7 +115,7 @@ fn rule_4_etcd_keeps_its_majority() {
     assert_eq!(broken(&world, drain("cp3")), []);
     let mut single = ready(K3s, &["cp1", "w1"]);
     assert_eq!(broken(&single, drain("cp1")), []);
-    single.permit.interrupt = false;
+    single.permit.denied.insert(Risk::Interrupts);
     assert_eq!(broken(&single, drain("cp1")), [Rule::EtcdQuorum]);
 }
 

@@ -55,7 +55,7 @@ pub fn blank(distribution: Distribution, names: &[&str]) -> World {
             past: Past::default(),
         },
         cluster,
-        permit: Permit { interrupt: true, ..Permit::default() },
+        permit: Permit::default(),
         now: now(),
     };
     for n in names {

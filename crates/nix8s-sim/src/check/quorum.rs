@@ -1,6 +1,7 @@
 //! Rules 4 and 9: etcd keeps its majority, and a control plane leaves before it is cleaned or deleted.
 
 use nix8s_core::model::MachineName;
+use nix8s_core::permit::Risk;
 
 use crate::world::World;
 
@@ -15,7 +16,7 @@ impl World {
             return;
         }
         if all < 3 {
-            if self.check.permit.as_ref().is_some_and(|p| !p.interrupt) {
+            if self.check.permit.as_ref().is_some_and(|p| !p.allows(Risk::Interrupts)) {
                 self.broken("r4", name, format!("{what} takes the API away without leave"));
             }
             self.check.taken.insert(name.clone());

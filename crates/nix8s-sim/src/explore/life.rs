@@ -69,7 +69,7 @@ pub(super) async fn live(seed: u64, settings: Settings) -> Result<Report, Box<Fi
     let world = make::world(&fleet, seed, BEGINNING);
     let options = Options { seed, faults: level, pace: None, not_before: None };
     let sim = Simulation::new(world, options);
-    let permit = Permit { interrupt: true, ..Permit::default() };
+    let permit = Permit::default();
     let known = fleet.machines.clone();
     let phases = random.between(2, 4) as u32;
     let mut life = Life {

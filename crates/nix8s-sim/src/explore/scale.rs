@@ -50,7 +50,7 @@ pub fn converge_blank(machines: u32) -> std::io::Result<Took> {
         let sim =
             Simulation::new(world, Options { seed: 1, faults: Level::None, pace: None, not_before: None });
         let ports = sim.ports(Arc::new(Memory::new()));
-        let permit = Permit { interrupt: true, ..Permit::default() };
+        let permit = Permit::default();
         let world = nix8s_engine::world::World::new(cluster, ports, "simulated".to_owned(), permit)?;
         let settings = nix8s_engine::converge::Settings {
             command: "apply".to_owned(),

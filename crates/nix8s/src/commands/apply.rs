@@ -1,5 +1,6 @@
 //! `nix8s apply`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
@@ -18,9 +19,8 @@ use crate::commands::Cx;
 use crate::commands::consent;
 use crate::commands::consent::Asked;
 use crate::commands::consent::Asker;
-use crate::commands::consent::Leave;
 use crate::commands::needs_machines;
-use crate::commands::permit::Interrupt;
+use crate::commands::permit;
 use crate::commands::permit::PermitArgs;
 use crate::commands::project;
 use crate::commands::signal;
@@ -68,13 +68,12 @@ pub fn run(cx: &Cx<'_>, args: &ApplyArgs) -> Result<Exit, CliError> {
     }
     let state = world::open_to_plan(cx, &cluster.name, "apply")?;
     let known = world::remembered(&world::past(&state)?);
-    let leave = Leave { policy: fleet.policy, erase_named: permit.erases() };
-    let asked = consent::who(yes.then_some(leave));
-    let interrupt = match asked {
-        Asked::Policy(leave) if !leave.policy.interrupt => Interrupt::Forbidden,
-        Asked::Person | Asked::Policy(_) | Asked::Nobody => Interrupt::Allowed,
+    let asked = consent::who(*yes);
+    let denied = match asked {
+        Asked::Policy => permit::denied(fleet.policy, permit),
+        Asked::Person | Asked::Nobody => BTreeSet::new(),
     };
-    let permit = permit.permit(&cluster, &known, interrupt)?;
+    let permit = permit.permit(&cluster, &known, denied)?;
     carry_out(cx, &cluster, &state, permit, asked)
 }
 
@@ -117,7 +116,7 @@ fn ended(report: &Report, asked: Asked, cluster: &Cluster) -> Result<Exit, CliEr
     let name = &cluster.name;
     match &report.ending {
         Ending::Interrupted => Ok(Exit::Interrupted),
-        Ending::Refused { risk } => Err(consent::refusal(asked, *risk)),
+        Ending::Refused { .. } => Err(consent::refusal(asked)),
         Ending::Bug { violations } => {
             let broken: Vec<String> = violations
                 .iter()

@@ -5,7 +5,6 @@ use std::io::IsTerminal;
 
 use async_trait::async_trait;
 use nix8s_core::model::Cluster;
-use nix8s_core::model::Policy;
 use nix8s_core::permit::Risk;
 use nix8s_core::plan::Plan;
 use nix8s_core::plan::Step;
@@ -21,44 +20,16 @@ use crate::report::json as document;
 use crate::report::plan;
 use crate::report::plan::View;
 use crate::report::screen::Screen;
-use crate::report::words;
 
 /// Who is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {
     /// The person at the terminal.
     Person,
-    /// The policy of the configuration, and the flags.
-    Policy(Leave),
+    /// Nobody: what policy and the flags do not allow is not planned in the first place.
+    Policy,
     /// Nobody is there.
     Nobody,
-}
-
-/// What policy and flags allow without a person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Leave {
-    /// The policy.
-    pub policy: Policy,
-    /// The flags name what may be erased.
-    pub erase_named: bool,
-}
-
-impl Leave {
-    fn allows(self, risk: Risk) -> bool {
-        match risk {
-            Risk::None => true,
-            Risk::Interrupts => self.policy.interrupt,
-            Risk::Removes => self.policy.remove,
-            // Planning never erases what no flag names; naming it is the word that is needed.
-            Risk::Erases => self.policy.erase || self.erase_named,
-        }
-    }
-
-    /// The greatest risk up to which everything is allowed: a later plan beyond it is asked about again.
-    fn covers(self) -> Risk {
-        let all = [Risk::Interrupts, Risk::Removes, Risk::Erases];
-        all.into_iter().take_while(|risk| self.allows(*risk)).last().unwrap_or(Risk::None)
-    }
 }
 
 /// Shows plans and asks.
@@ -74,11 +45,11 @@ pub struct Asker<'a> {
 }
 
 /// Who is asked, given `--yes` or not.
-pub fn who(yes: Option<Leave>) -> Asked {
+pub fn who(yes: bool) -> Asked {
     match yes {
-        Some(leave) => Asked::Policy(leave),
-        None if std::io::stdin().is_terminal() && std::io::stderr().is_terminal() => Asked::Person,
-        None => Asked::Nobody,
+        true => Asked::Policy,
+        false if std::io::stdin().is_terminal() && std::io::stderr().is_terminal() => Asked::Person,
+        false => Asked::Nobody,
     }
 }
 
@@ -88,11 +59,7 @@ impl Consent for Asker<'_> {
         self.show(plan, forecast);
         match self.asked {
             Asked::Nobody => Answer::No,
-            Asked::Policy(leave) => {
-                let refused = plan.steps.iter().any(|step| !leave.allows(step.risk));
-                let now = plan.steps.iter().map(|step| step.risk).max().unwrap_or(Risk::None);
-                if refused { Answer::No } else { Answer::UpTo(leave.covers().max(now)) }
-            }
+            Asked::Policy => Answer::UpTo(Risk::Erases),
             Asked::Person => self.screen.aside(|| question(self.out, risk)),
         }
     }
@@ -132,54 +99,12 @@ fn question(out: &Output, risk: Risk) -> Answer {
 }
 
 /// Why a plan was not consented to.
-pub fn refusal(asked: Asked, risk: Risk) -> CliError {
+pub fn refusal(asked: Asked) -> CliError {
     match asked {
         Asked::Person => CliError::new(Exit::Refused, "the plan was not carried out, as you wish"),
-        Asked::Nobody => CliError::new(Exit::Refused, "there is nobody to ask: this is not a terminal")
-            .hint("`--yes` carries out what `policy` in the configuration allows."),
-        Asked::Policy(_) => {
-            let message =
-                format!("the plan {}, and policy does not allow that without a person", words::risk(risk));
-            let error = CliError::new(Exit::Refused, message);
-            match key(risk) {
-                Some(key) => {
-                    error.hint(format!("Run it on a terminal without --yes, or set `policy.{key}: true`."))
-                }
-                None => error,
-            }
+        Asked::Policy | Asked::Nobody => {
+            CliError::new(Exit::Refused, "there is nobody to ask: this is not a terminal")
+                .hint("`--yes` carries out what `policy` in the configuration allows.")
         }
-    }
-}
-
-fn key(risk: Risk) -> Option<&'static str> {
-    match risk {
-        Risk::None => None,
-        Risk::Interrupts => Some("interrupt"),
-        Risk::Removes => Some("remove"),
-        Risk::Erases => Some("erase"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn leave(interrupt: bool, remove: bool, erase: bool) -> Leave {
-        Leave { policy: Policy { interrupt, remove, erase, max_affected: None }, erase_named: false }
-    }
-
-    #[test]
-    fn policy_covers_only_as_far_as_everything_below_is_allowed() {
-        assert_eq!(leave(false, true, true).covers(), Risk::None);
-        assert_eq!(leave(true, false, true).covers(), Risk::Interrupts);
-        assert_eq!(leave(true, true, false).covers(), Risk::Removes);
-        assert_eq!(leave(true, true, true).covers(), Risk::Erases);
-    }
-
-    #[test]
-    fn a_machine_named_by_a_flag_may_be_erased() {
-        let named = Leave { erase_named: true, ..leave(true, false, false) };
-        assert!(named.allows(Risk::Erases));
-        assert!(!named.allows(Risk::Removes));
     }
 }

@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 
 use nix8s_core::model::Cluster;
 use nix8s_core::model::MachineName;
+use nix8s_core::model::Policy;
 use nix8s_core::permit::EraseScope;
 use nix8s_core::permit::Permit;
+use nix8s_core::permit::Risk;
 
 use crate::commands::project;
 use crate::error::CliError;
@@ -30,7 +32,7 @@ pub struct PermitArgs {
 
 impl PermitArgs {
     /// Whether a machine may be erased by these flags.
-    pub fn erases(&self) -> bool {
+    fn erases(&self) -> bool {
         !self.erase.is_empty()
     }
 
@@ -44,7 +46,7 @@ impl PermitArgs {
         &self,
         cluster: &Cluster,
         known: &BTreeSet<MachineName>,
-        interrupt: Interrupt,
+        denied: BTreeSet<Risk>,
     ) -> Result<Permit, CliError> {
         let Self { nodes, erase, max_affected } = self;
         let mut permit = Permit {
@@ -52,7 +54,7 @@ impl PermitArgs {
             erase_all_new: false,
             nodes: None,
             max_affected: *max_affected,
-            interrupt: interrupt == Interrupt::Allowed,
+            denied,
         };
         for node in nodes {
             permit.nodes.get_or_insert_default().insert(machine(cluster, known, node)?);
@@ -77,13 +79,14 @@ impl PermitArgs {
     }
 }
 
-/// Whether running things may be interrupted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Interrupt {
-    /// A person is asked, or policy allows it.
-    Allowed,
-    /// Policy forbids it, and nobody is asked.
-    Forbidden,
+/// What policy does not allow where no person is asked. Naming a machine in `--erase` is the word that erasing it needs.
+pub fn denied(policy: Policy, flags: &PermitArgs) -> BTreeSet<Risk> {
+    let allowed = [
+        (Risk::Interrupts, policy.interrupt),
+        (Risk::Removes, policy.remove),
+        (Risk::Erases, policy.erase || flags.erases()),
+    ];
+    allowed.into_iter().filter(|(_, allowed)| !allowed).map(|(risk, _)| risk).collect()
 }
 
 /// The machine that a user means by its name, or by its member's.

@@ -1,5 +1,6 @@
 //! `nix8s plan`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use nix8s_core::event::What;
@@ -16,7 +17,6 @@ use serde_json::json;
 
 use crate::commands::Cx;
 use crate::commands::needs_machines;
-use crate::commands::permit::Interrupt;
 use crate::commands::permit::PermitArgs;
 use crate::commands::project;
 use crate::commands::world;
@@ -90,7 +90,7 @@ struct Planned {
 fn made(cx: &Cx<'_>, cluster: &Arc<Cluster>, permit: &PermitArgs) -> Result<Planned, CliError> {
     let state = world::open_to_read(cx, &cluster.name)?;
     let known = world::remembered(&world::past(&state)?);
-    let permit: Permit = permit.permit(cluster, &known, Interrupt::Allowed)?;
+    let permit: Permit = permit.permit(cluster, &known, BTreeSet::new())?;
     world::runtime(cx.global)?.block_on(async {
         let world = world::look_at(cx.global, cluster, &state, permit)?;
         let ports = &world.ports;

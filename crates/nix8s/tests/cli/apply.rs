@@ -111,7 +111,7 @@ fn policy_decides_when_nobody_is_asked() {
     project.write("nix8s.yaml", without_w2.as_bytes());
     let ran = project.run(&["apply", "--simulate", "--yes"]);
     assert_eq!(ran.code, 4, "{}", ran.all());
-    assert!(ran.stderr.contains("policy.remove: true"), "{}", ran.all());
+    assert!(ran.stdout.contains("policy.remove: true"), "{}", ran.all());
     project.write("nix8s.yaml", format!("{without_w2}policy: {{ remove: true }}\n").as_bytes());
     let ran = project.run(&["apply", "--simulate", "--yes"]);
     assert_eq!(ran.code, 0, "{}", ran.all());

@@ -11,6 +11,7 @@ use super::Row;
 use crate::model::MachineName;
 use crate::model::Role;
 use crate::observed::Reach;
+use crate::permit::Risk;
 use crate::plan::Cause;
 use crate::plan::rule::Rule;
 use crate::plan::rule::holds;
@@ -40,6 +41,10 @@ pub(super) fn blast_radius(cx: &Cx<'_>, candidates: &[Candidate<'_, '_>]) -> Opt
 /// What needs the user's word, whoever's turn it is.
 pub(super) fn of_the_user(cx: &Cx<'_>, c: &Candidate<'_, '_>) -> Option<Refusal> {
     let view = c.view;
+    let risk = if c.kind == Kind::Leave { Risk::Removes } else { Risk::Interrupts };
+    if !cx.permit.allows(risk) {
+        return Some((Cause::NeedsPermit, super::super::out::denied(view.name, risk), None));
+    }
     let named = cx.permit.nodes.as_ref().is_some_and(|nodes| nodes.contains(view.name));
     if holds(Rule::BlastRadius) && view.changes_role() && view.row != Row::Leave && !named {
         let (now, wanted) =

@@ -11,6 +11,7 @@ use super::View;
 use crate::model::MachineName;
 use crate::model::Role;
 use crate::model::Strategy;
+use crate::permit::Risk;
 use crate::plan::Cause;
 use crate::plan::rule::Rule;
 use crate::plan::rule::holds;
@@ -132,7 +133,7 @@ fn quorum(cx: &Cx<'_>, view: &View<'_>, kind: Kind) -> Option<Refusal> {
             (Cause::Quorum, text, None)
         });
     }
-    (!cx.permit.interrupt).then(|| {
+    (!cx.permit.allows(Risk::Interrupts)).then(|| {
         let text = format!(
             "the API would be away while {name} is worked on, because the cluster has {voters} etcd member(s): allow \
              it with `policy.interrupt: true`, or add control planes"
