@@ -35,6 +35,9 @@ pub struct Past {
     pub api_silent_since: Option<Timestamp>,
     /// Machines that this run has interrupted, removed or erased (rule 17).
     pub affected: BTreeSet<MachineName>,
+    /// A run began, and none has found everything as configured since.
+    #[serde(default)]
+    pub is_under_way: bool,
     /// Machines that this run has begun to install: a permit to erase is good for once.
     pub installed: BTreeSet<MachineName>,
 }
@@ -136,11 +139,16 @@ impl Past {
     pub fn apply(&mut self, event: &Event) {
         let at = event.at;
         match &event.what {
-            What::RunStarted { .. } => {
-                self.affected.clear();
+            What::RunStarted { command } => {
+                // A loop that was restarted before everything was as configured goes on with what it had affected:
+                // restarting it gives no new leave (rule 17).
+                if !(self.is_under_way && command == "run") {
+                    self.affected.clear();
+                }
                 self.installed.clear();
+                self.is_under_way = true;
             }
-            What::RunEnded { .. } => {}
+            What::RunEnded { outcome } => self.is_under_way = outcome != "converged",
             What::Started { effect } => self.started(effect, at),
             What::Done { effect, .. } => self.done(effect, at),
             What::Failed { effect, failure } => self.failed(effect, failure, at),

@@ -10,6 +10,7 @@ pub mod source;
 pub mod state;
 pub mod stop;
 mod summary;
+pub mod wake;
 pub mod world;
 
 #[cfg(test)]

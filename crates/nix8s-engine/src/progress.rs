@@ -61,6 +61,13 @@ pub enum Progress {
         /// When it is looked at again.
         until: Timestamp,
     },
+    /// A loop that never ends by itself rests: what an `apply` would have ended with.
+    Rested {
+        /// How it stands.
+        ending: Ending,
+        /// When it looks again, unless it is woken before.
+        until: Timestamp,
+    },
     /// Something that a person should know and that stops nothing.
     Warning {
         /// What.

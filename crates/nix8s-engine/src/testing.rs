@@ -425,6 +425,7 @@ impl Observer for Heard {
                 format!("failed {} ({:?}): {}", step.id, failure.class, failure.message)
             }
             Progress::StepSkipped { step, why } => format!("skipped {}: {why}", step.id),
+            Progress::Rested { ending, until } => format!("rests: {} until {until}", ending.as_str()),
             Progress::Waiting { waits, until } => format!("waiting for {} until {until}", waits.len()),
             Progress::Warning { text } => format!("warning: {text}"),
             Progress::Ended { ending } => format!("ended: {}", ending.as_str()),

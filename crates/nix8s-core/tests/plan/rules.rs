@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use nix8s_core::event::EVENT_VERSION;
+use nix8s_core::event::Event;
+use nix8s_core::event::What;
 use nix8s_core::model::Distribution::K3s;
 use nix8s_core::model::Provisioner;
 use nix8s_core::model::Reboot;
@@ -9,6 +12,7 @@ use nix8s_core::model::Role;
 use nix8s_core::model::StorePath;
 use nix8s_core::observed::Cordon;
 use nix8s_core::observed::Known;
+use nix8s_core::past::Past;
 use nix8s_core::permit::EraseScope;
 use nix8s_core::permit::Risk;
 use nix8s_core::plan::Effect;
@@ -203,4 +207,17 @@ fn rule_17_few_machines_at_a_time() {
     assert_eq!(broken(&world, drain("w1")), []);
     world.machine("w1").role = Role::ControlPlane;
     assert_eq!(broken(&world, drain("w1")), [Rule::BlastRadius]);
+}
+
+#[test]
+fn rule_17_a_loop_that_is_started_again_goes_on_with_what_it_had_affected() {
+    let event = |what| Event { v: EVENT_VERSION, seq: 1, at: now(), run: "r".to_owned(), what };
+    let start = |command: &str| event(What::RunStarted { command: command.to_owned() });
+    let end = |outcome: &str| event(What::RunEnded { outcome: outcome.to_owned() });
+    let affected = || event(What::Started { effect: drain("w1").remove(0) });
+    let count = |events: &[Event]| Past::from_events(events).affected.len();
+    assert_eq!(count(&[start("run"), affected(), start("run")]), 1, "it was killed");
+    assert_eq!(count(&[start("run"), affected(), end("interrupted"), start("run")]), 1);
+    assert_eq!(count(&[start("run"), affected(), end("converged"), start("run")]), 0);
+    assert_eq!(count(&[start("run"), affected(), start("apply")]), 0, "a person began something new");
 }

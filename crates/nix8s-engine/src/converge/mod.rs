@@ -1,5 +1,6 @@
 //! The loop: look, plan, check, ask for consent, carry out, and again, until nothing is left or nothing can move.
 
+mod keep;
 mod patience;
 #[cfg(test)]
 mod tests;
@@ -37,7 +38,10 @@ use crate::state::overview;
 use crate::stop::Level;
 use crate::stop::Stop;
 use crate::summary;
+use crate::wake::Wake;
 use crate::world::World;
+pub use keep::Kept;
+pub use keep::keep;
 use patience::Patience;
 use patience::given_up;
 use patience::next_look;
@@ -109,6 +113,13 @@ pub struct Report {
     pub rolled_back: Vec<MachineName>,
 }
 
+impl Report {
+    /// Of a run that did nothing yet.
+    fn nothing() -> Self {
+        Self { ending: Ending::Interrupted, cycles: 0, done: 0, failed: 0, rolled_back: Vec::new() }
+    }
+}
+
 /// Asks the user, or policy, whether a plan may be carried out.
 #[async_trait]
 pub trait Consent: Send {
@@ -166,20 +177,14 @@ pub async fn converge(
 ) -> io::Result<Report> {
     let ports = &world.ports;
     let mut journal = Journal::open(ports.store.clone(), ports.clock.clone(), world.run.clone())?;
-    journal.record([What::RunStarted { command: settings.command.clone() }])?;
-    let (began, command) = (ports.clock.now(), settings.command.clone());
-    let mut run = Run::new(world, settings, began);
+    let mut run = Run::new(world, settings, ports.clock.now());
+    run.open(&mut journal)?;
     let ending = loop {
         if let Some(ending) = run.cycle(&mut journal, consent, stop, hear).await? {
             break ending;
         }
     };
-    journal.record([What::RunEnded { outcome: ending.as_str().to_owned() }])?;
-    run.report.ending = ending.clone();
-    summary::keep(world, &command, began, &run.report, run.plan.as_deref(), hear);
-    if let Err(error) = journal.keep_snapshot() {
-        hear.hear(&Progress::Warning { text: format!("writing {}: {error}", layout::SNAPSHOT) });
-    }
+    run.close(&mut journal, &ending, hear)?;
     hear.hear(&Progress::Ended { ending });
     Ok(run.report)
 }
@@ -187,6 +192,9 @@ pub async fn converge(
 /// A run under way.
 struct Run<'a> {
     world: &'a World,
+    command: &'a str,
+    /// Since when it is on record; `None`: it is not yet, because nothing had to be done.
+    began: Option<Timestamp>,
     covered: Option<Risk>,
     patience: Duration,
     deadline: Timestamp,
@@ -203,15 +211,17 @@ struct Run<'a> {
     is_held_back: bool,
     /// The last plan.
     plan: Option<Arc<Plan>>,
+    /// Who may ask for another look while it pauses.
+    wake: Option<Wake>,
     report: Report,
 }
 
 impl<'a> Run<'a> {
-    fn new(world: &'a World, settings: &Settings, now: Timestamp) -> Self {
-        let report =
-            Report { ending: Ending::Interrupted, cycles: 0, done: 0, failed: 0, rolled_back: Vec::new() };
+    fn new(world: &'a World, settings: &'a Settings, now: Timestamp) -> Self {
         Self {
             world,
+            command: &settings.command,
+            began: None,
             covered: settings.covered,
             patience: settings.patience,
             deadline: now + world.cluster.reconciler.timeout,
@@ -223,7 +233,45 @@ impl<'a> Run<'a> {
             repeats: 0,
             is_held_back: false,
             plan: None,
-            report,
+            wake: None,
+            report: Report::nothing(),
+        }
+    }
+
+    /// Puts on record that it began, if it is not yet.
+    fn open(&mut self, journal: &mut Journal) -> io::Result<()> {
+        if self.began.is_none() {
+            journal.record([What::RunStarted { command: self.command.to_owned() }])?;
+            self.began = Some(self.world.ports.clock.now());
+        }
+        Ok(())
+    }
+
+    /// Puts on record how it ended, if it is on record that it began.
+    fn close(&mut self, journal: &mut Journal, ending: &Ending, hear: &mut dyn Observer) -> io::Result<()> {
+        let Some(began) = self.began.take() else { return Ok(()) };
+        journal.record([What::RunEnded { outcome: ending.as_str().to_owned() }])?;
+        self.report.ending = ending.clone();
+        summary::keep(self.world, self.command, began, &self.report, self.plan.as_deref(), hear);
+        if let Err(error) = journal.keep_snapshot() {
+            hear.hear(&Progress::Warning { text: format!("writing {}: {error}", layout::SNAPSHOT) });
+        }
+        Ok(())
+    }
+
+    /// Pauses, unless it is asked to stop, or to look again.
+    async fn pause(&mut self, pause: Duration, stop: &mut Stop) -> Option<Ending> {
+        let called = async {
+            match &mut self.wake {
+                Some(wake) => wake.called().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = stop.reaches(Level::AfterRunning) => Some(Ending::Interrupted),
+            () = called => None,
+            () = self.world.sleep(pause) => None,
         }
     }
 
@@ -268,6 +316,7 @@ impl<'a> Run<'a> {
             Ok(covered) => covered,
             Err(ending) => return Ok(Some(ending)),
         };
+        self.open(journal)?;
         let limits = Limits { covered, deadline: self.deadline, window: window(seen.at, now) };
         let carried = execute(world, journal, &plan, limits, stop, hear).await?;
         self.report.done += carried.done;
@@ -342,11 +391,7 @@ impl<'a> Run<'a> {
         let interval = self.world.cluster.reconciler.interval;
         let pause = Duration::from_secs(1 << self.repeats.min(10)).min(interval);
         self.repeats += 1;
-        tokio::select! {
-            biased;
-            () = stop.reaches(Level::AfterRunning) => Some(Ending::Interrupted),
-            () = self.world.sleep(pause) => None,
-        }
+        self.pause(pause, stop).await
     }
 
     /// There is nothing to do now: ends, or pauses until a look can help.
@@ -377,12 +422,7 @@ impl<'a> Run<'a> {
         }
         let until = next_look(&plan.waits, now, settings.interval).min(self.deadline);
         hear.hear(&Progress::Waiting { waits: Arc::new(plan.waits.clone()), until });
-        let pause = Duration::try_from(until.duration_since(now)).unwrap_or_default();
-        tokio::select! {
-            biased;
-            () = stop.reaches(Level::AfterRunning) => Some(Ending::Interrupted),
-            () = self.world.sleep(pause) => None,
-        }
+        self.pause(Duration::try_from(until.duration_since(now)).unwrap_or_default(), stop).await
     }
 }
 

@@ -218,3 +218,62 @@ async fn every_step_that_ran_is_on_record_before_it_is_told() {
     assert!(told > 0);
     assert_eq!(recorded.count(), told);
 }
+
+async fn kept(
+    fakes: &Fakes,
+    caller: &crate::wake::Caller,
+    stop: &mut Stop,
+) -> (Kept, Vec<String>, Timestamp) {
+    let world = fakes.world(cluster(Distribution::K3s, &[]));
+    let mut heard = Heard::default();
+    let kept = keep(&world, &caller.listen(), stop, &mut heard).await.unwrap();
+    (kept, heard.0, world.ports.clock.now())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_loop_goes_on_where_apply_would_give_up_and_writes_no_record_of_doing_nothing() {
+    let fakes = silent();
+    let (caller, (stopper, mut stop)) = (crate::wake::Caller::new(), stop::pair());
+    let ask = async {
+        tokio::time::sleep(Duration::from_secs(100_000)).await;
+        stopper.ask();
+    };
+    let ((kept, heard, now), ()) = tokio::join!(kept(&fakes, &caller, &mut stop), ask);
+    assert_eq!((kept, now.as_second()), (Kept::Stopped, 100_000));
+    assert!(heard.iter().any(|line| line.starts_with("rests: waits-outside")), "{heard:?}");
+    let looks = heard.iter().filter(|line| line.starts_with("cycle")).count();
+    assert!((3000..=3400).contains(&looks), "{looks} looks, one every 30 s");
+    assert_eq!(outcomes(&fakes), [""; 0]);
+    assert!(fakes.store.events().unwrap().len() < 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_loop_is_woken_and_begins_again_with_another_configuration() {
+    let fakes = silent();
+    let (caller, mut stop) = (crate::wake::Caller::new(), Stop::never());
+    let call = async {
+        tokio::time::sleep(Duration::from_secs(1000)).await;
+        caller.look();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        caller.reload();
+    };
+    let ((kept, heard, now), ()) = tokio::join!(kept(&fakes, &caller, &mut stop), call);
+    assert_eq!((kept, now.as_second()), (Kept::Reconfigured, 1001));
+    let looks = heard.iter().filter(|line| line.starts_with("cycle")).count();
+    assert!((30..=36).contains(&looks), "{looks}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_loop_does_is_on_record() {
+    let fakes = blank();
+    let (caller, (stopper, mut stop)) = (crate::wake::Caller::new(), stop::pair());
+    let ask = async {
+        tokio::time::sleep(Duration::from_secs(1000)).await;
+        stopper.ask();
+    };
+    let ((_, heard, _), ()) = tokio::join!(kept(&fakes, &caller, &mut stop), ask);
+    let started = |what: &What| matches!(what, What::RunStarted { command } if command == "run");
+    assert_eq!(fakes.store.events().unwrap().iter().filter(|e| started(&e.what)).count(), 1);
+    assert_eq!(outcomes(&fakes), ["interrupted"]);
+    assert_eq!(heard.last().unwrap(), "ended: interrupted");
+}

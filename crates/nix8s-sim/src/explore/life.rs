@@ -309,7 +309,7 @@ fn show(at: i64, progress: &Progress) {
             println!("{at:>7}   FAIL  {}: {}", step.id, failure.message);
         }
         Progress::StepSkipped { step, why } => println!("{at:>7}   skip  {}: {why}", step.id),
-        Progress::Waiting { .. } => {}
+        Progress::Waiting { .. } | Progress::Rested { .. } => {}
         Progress::Warning { text } => println!("{at:>7}   warning: {text}"),
         Progress::Ended { ending } => println!("{at:>7} {}", ending.as_str()),
     }
