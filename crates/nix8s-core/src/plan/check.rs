@@ -251,6 +251,13 @@ impl<'a> Check<'a> {
 
     /// Rule 8.
     fn order(&mut self, step: &Step) {
+        if let Effect::Init { machine } | Effect::Join { machine, .. } = &step.effect
+            && self.probe(machine).is_some_and(|p| p.armed)
+        {
+            let text =
+                format!("{machine} is going back to another system, and whose version that has is not known");
+            self.broken(Rule::Order, &step.id, text);
+        }
         let (machine, wanted) = match &step.effect {
             Effect::Switch { machine, system, .. } => (machine, self.version_of(machine, system)),
             Effect::Join { machine, role: Role::Worker, .. } => {

@@ -17,8 +17,11 @@ use crate::plan::rule::Rule;
 use crate::plan::rule::holds;
 
 /// Whether a machine runs its wanted system, as far as that has to be before it joins. One whose kubelet runs already
-/// joins as it is and is updated as a member.
+/// joins as it is and is updated as a member. One that is undoing a switch runs nothing for long.
 pub(super) fn is_current(view: &View<'_>) -> bool {
+    if view.is_armed() {
+        return false;
+    }
     view.class == Class::Same || view.wanted_is_bad() || may_register(view)
 }
 

@@ -92,10 +92,8 @@ fn a_control_plane_whose_join_was_cut_off_and_that_fell_behind_is_updated_before
     world.not_joined("cp4");
     world.past("cp4").joining = true;
     world.probe("cp4").distribution_state = true;
-    world.probe("cp4").etcd = None;
     for n in ["cp1", "cp2", "cp3"] {
         world.node(n).version = "v1.35.0".parse().unwrap();
-        world.probe(n).etcd.as_mut().unwrap().retain(|m| m.name != "cp4");
     }
     world.cluster.version = "v1.35.0".parse().unwrap();
     world.evaluate("a");
@@ -105,4 +103,23 @@ fn a_control_plane_whose_join_was_cut_off_and_that_fell_behind_is_updated_before
     world.past("cp4").bad.insert(wanted, "the machine went back to the system before".to_owned());
     assert_eq!(steps_of(&world, "cp4"), [] as [&str; 0]);
     assert_eq!(wait_of(&world, "cp4"), Some(Cause::BadSystem));
+}
+
+#[test]
+fn a_machine_that_is_undoing_a_switch_begins_and_joins_no_cluster() {
+    for (role, names) in [("w2", ["cp1", "w1", "w2"]), ("cp2", ["cp1", "cp2", "w1"])] {
+        let mut world = ready(K3s, &names);
+        world.not_joined(role);
+        world.probe(role).armed = true;
+        assert_eq!(steps_of(&world, role), [] as [&str; 0]);
+        assert_eq!(wait_of(&world, role), Some(Cause::BackOff));
+    }
+    let mut world = ready(K3s, &["cp1", "w1"]);
+    world.not_joined("cp1");
+    world.not_joined("w1");
+    world.seen.api = nix8s_core::observed::Known::Unknown;
+    world.seen.past.initialized = None;
+    assert_eq!(steps_of(&world, "cp1"), ["init:cp1"]);
+    world.probe("cp1").armed = true;
+    assert_eq!(steps_of(&world, "cp1"), [] as [&str; 0]);
 }

@@ -309,7 +309,13 @@ impl World {
         api.nodes.remove(&name(n));
         self.past(n).joined = None;
         let probe = self.probe(n);
-        (probe.kubelet, probe.distribution_state) = (false, false);
+        (probe.kubelet, probe.distribution_state, probe.datastore) = (false, false, false);
+        probe.etcd = None;
+        for machine in self.seen.machines.values_mut() {
+            for members in machine.probe.iter_mut().filter_map(|p| p.etcd.as_mut()) {
+                members.retain(|member| member.name != n);
+            }
+        }
     }
 
     pub fn unhealthy(&mut self, who: &str) {
