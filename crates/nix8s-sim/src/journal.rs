@@ -1,6 +1,8 @@
 //! Keeps the world in a file: one line of JSON for every moment at which records changed, compacted when opened. What
 //! the operating system has taken survives the death of the process at any instant.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::fs::OpenOptions;
 use std::io;
@@ -11,6 +13,7 @@ use std::sync::Arc;
 use nix8s_core::model::Cluster;
 use nix8s_core::model::MachineName;
 use nix8s_core::model::StorePath;
+use nix8s_core::observed::Secret;
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -36,22 +39,25 @@ pub struct Journal {
 
 /// One line.
 #[derive(Debug, Serialize, Deserialize)]
-struct Line {
+struct Line<'a> {
     /// The world's time.
     t: Ms,
     /// Records as they are now; no value: it is gone.
-    r: Vec<Record>,
+    r: Vec<Record<'a>>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-enum Record {
+enum Record<'a> {
     Seed(u64),
-    Common(Box<Common>),
-    Metal(MachineName, Option<Box<Metal>>),
-    Node(MachineName, Option<Box<Node>>),
-    Pod(String, Option<Box<WorldPod>>),
-    System(StorePath, Option<Box<Kind>>),
-    Due(Ms, u64, Option<Box<Due>>),
+    Common(Cow<'a, Common>),
+    Count(u64),
+    Secrets(Cow<'a, BTreeSet<Secret>>),
+    Built(StorePath),
+    Metal(MachineName, Option<Cow<'a, Metal>>),
+    Node(MachineName, Option<Cow<'a, Node>>),
+    Pod(String, Option<Cow<'a, WorldPod>>),
+    System(StorePath, Option<Cow<'a, Kind>>),
+    Due(Ms, u64, Option<Cow<'a, Due>>),
 }
 
 /// How much time may pass without a line: a restart loses no more than this of the clock.
@@ -74,7 +80,7 @@ impl Journal {
             if line.last() != Some(&b'\n') {
                 break;
             }
-            let line: Line = serde_json::from_slice(line).map_err(io::Error::from)?;
+            let line: Line<'_> = serde_json::from_slice(line).map_err(io::Error::from)?;
             any = true;
             world.now = line.t;
             for record in line.r {
@@ -112,37 +118,42 @@ impl Journal {
     }
 }
 
-fn encode(t: Ms, r: Vec<Record>) -> Vec<u8> {
+fn encode(t: Ms, r: Vec<Record<'_>>) -> Vec<u8> {
     let mut line = serde_json::to_vec(&Line { t, r }).expect("records are plain data");
     line.push(b'\n');
     line
 }
 
-fn record(world: &World, key: Key) -> Record {
+fn record(world: &World, key: Key) -> Record<'_> {
     match key {
-        Key::Common => Record::Common(Box::new(world.common.clone())),
+        Key::Common => Record::Common(Cow::Borrowed(&world.common)),
+        Key::Count => Record::Count(world.common.count),
+        Key::Secrets => Record::Secrets(Cow::Borrowed(&world.common.secrets)),
+        Key::Built(path) => Record::Built(path),
         Key::Metal(name) => {
-            let value = world.metal.get(&name).cloned().map(Box::new);
+            let value = world.metal.get(&name).map(Cow::Borrowed);
             Record::Metal(name, value)
         }
         Key::Node(name) => {
-            let value = world.nodes.get(&name).cloned().map(Box::new);
+            let value = world.nodes.get(&name).map(Cow::Borrowed);
             Record::Node(name, value)
         }
         Key::Pod(name) => {
-            let value = world.pods.get(&name).cloned().map(Box::new);
+            let value = world.pods.get(&name).map(Cow::Borrowed);
             Record::Pod(name, value)
         }
         Key::System(path) => {
-            let value = world.systems.get(&path).cloned().map(Box::new);
+            let value = world.systems.get(&path).map(Cow::Borrowed);
             Record::System(path, value)
         }
-        Key::Due(at) => Record::Due(at.0, at.1, world.dues.get(&at).cloned().map(Box::new)),
+        Key::Due(at) => Record::Due(at.0, at.1, world.dues.get(&at).map(Cow::Borrowed)),
     }
 }
 
-fn everything(world: &World) -> Vec<Record> {
-    let keys = std::iter::once(Key::Common)
+fn everything(world: &World) -> Vec<Record<'_>> {
+    let keys = [Key::Common, Key::Secrets]
+        .into_iter()
+        .chain(world.common.built.iter().cloned().map(Key::Built))
         .chain(world.metal.keys().cloned().map(Key::Metal))
         .chain(world.nodes.keys().cloned().map(Key::Node))
         .chain(world.pods.keys().cloned().map(Key::Pod))
@@ -151,23 +162,32 @@ fn everything(world: &World) -> Vec<Record> {
     std::iter::once(Record::Seed(world.seed)).chain(keys.map(|key| record(world, key))).collect()
 }
 
-fn take_in(world: &mut World, record: Record) {
+fn take_in(world: &mut World, record: Record<'_>) {
     match record {
         Record::Seed(seed) => world.seed = seed,
-        Record::Common(common) => world.common = *common,
-        Record::Metal(_, Some(metal)) => world.add_metal(*metal),
+        Record::Common(common) => {
+            // What has records of its own is not in this one.
+            let Common { secrets, built, .. } = std::mem::take(&mut world.common);
+            world.common = Common { secrets, built, ..common.into_owned() };
+        }
+        Record::Count(count) => world.common.count = count,
+        Record::Secrets(secrets) => world.common.secrets = secrets.into_owned(),
+        Record::Built(path) => {
+            world.common.built.insert(path);
+        }
+        Record::Metal(_, Some(metal)) => world.add_metal(metal.into_owned()),
         Record::Metal(name, None) => world.remove_metal(&name),
-        Record::Node(name, Some(node)) => world.add_node(&name, *node),
+        Record::Node(name, Some(node)) => world.add_node(&name, node.into_owned()),
         Record::Node(name, None) => world.remove_node(&name),
-        Record::Pod(_, Some(pod)) => world.add_pod(*pod),
+        Record::Pod(_, Some(pod)) => world.add_pod(pod.into_owned()),
         Record::Pod(name, None) => world.remove_pod(&name),
         Record::System(path, value) => {
             if let Some(kind) = value {
-                world.systems.insert(path, *kind);
+                world.systems.insert(path, kind.into_owned());
             }
         }
         Record::Due(at, id, Some(due)) => {
-            world.dues.insert((at, id), *due);
+            world.dues.insert((at, id), due.into_owned());
         }
         Record::Due(at, id, None) => {
             world.dues.remove(&(at, id));

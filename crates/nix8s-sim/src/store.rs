@@ -74,6 +74,10 @@ impl Store for SimStore {
         self.inner.read(path)
     }
 
+    fn exists(&self, path: &str) -> io::Result<bool> {
+        self.inner.exists(path)
+    }
+
     fn write(&self, path: &str, bytes: &[u8]) -> io::Result<()> {
         self.around(|| self.inner.write(path, bytes))
     }

@@ -49,6 +49,7 @@ const ALLOWED: &[Allowed] = &[
             "clap",
             "indicatif",
             "jiff",
+            "mimalloc",
             "serde",
             "serde_json",
             "signal-hook",

@@ -48,7 +48,18 @@ pub fn check(cluster: &Cluster, seen: &Observed, plan: &Plan, permit: &Permit) -
         }
     }
     let down = goes_down(&by_machine);
-    let mut check = Check { cluster, seen, permit, by_machine, down, found: Vec::new() };
+    let nodes = seen.api.known().into_iter().flat_map(|api| &api.nodes);
+    let mut check = Check {
+        cluster,
+        seen,
+        permit,
+        by_machine,
+        down,
+        control_planes: nodes.filter(|(_, node)| node.control_plane).collect(),
+        etcd: etcd(seen),
+        failed: failed(cluster, seen),
+        found: Vec::new(),
+    };
     for step in &plan.steps {
         check.knowledge(step);
         check.erasing(step);
@@ -72,6 +83,11 @@ struct Check<'a> {
     by_machine: BTreeMap<&'a MachineName, Vec<&'a Effect>>,
     /// Machines whose Kubernetes services this plan takes away for a while or for good.
     down: BTreeSet<&'a MachineName>,
+    /// What is asked of the whole cluster for each step, found once.
+    control_planes: Vec<(&'a MachineName, &'a NodeSeen)>,
+    etcd: Option<&'a [EtcdMember]>,
+    /// Machines on which the systems that are wanted now failed.
+    failed: u32,
     found: Vec<Violation>,
 }
 
@@ -84,6 +100,20 @@ fn goes_down<'a>(by_machine: &BTreeMap<&'a MachineName, Vec<&'a Effect>>) -> BTr
         ) || matches!(e, Effect::Clean { orphan: false, .. })
     };
     by_machine.iter().filter(|(_, effects)| effects.iter().any(takes)).map(|(name, _)| *name).collect()
+}
+
+fn etcd(seen: &Observed) -> Option<&[EtcdMember]> {
+    let answers = seen.machines.values().filter_map(|m| m.probe.as_ref()?.etcd.as_deref());
+    answers.max_by_key(|members| (members.iter().filter(|m| m.healthy).count(), members.len()))
+}
+
+fn failed(cluster: &Cluster, seen: &Observed) -> u32 {
+    let Some(wanted) = seen.wanted.known() else { return 0 };
+    let failed = seen.past.machines.iter().filter(|(name, past)| {
+        cluster.machines.contains_key(*name)
+            && wanted.get(*name).is_some_and(|w| past.bad.contains_key(&w.path))
+    });
+    failed.count() as u32
 }
 
 impl<'a> Check<'a> {
@@ -107,11 +137,6 @@ impl<'a> Check<'a> {
 
     fn has(&self, name: &MachineName, kind: EffectKind) -> bool {
         self.by_machine.get(name).is_some_and(|effects| effects.iter().any(|e| e.kind() == kind))
-    }
-
-    fn etcd(&self) -> Option<&'a [EtcdMember]> {
-        let answers = self.seen.machines.values().filter_map(|m| m.probe.as_ref()?.etcd.as_deref());
-        answers.max_by_key(|members| (members.iter().filter(|m| m.healthy).count(), members.len()))
     }
 
     /// Rule 1.
@@ -239,12 +264,7 @@ impl<'a> Check<'a> {
         if past.is_some_and(|p| p.bad.contains_key(system)) {
             self.broken(Rule::BadSystems, &step.id, format!("{system} failed on {machine} before"));
         }
-        let Some(wanted) = self.seen.wanted.known() else { return };
-        let failed = self.seen.past.machines.iter().filter(|(name, past)| {
-            self.cluster.machines.contains_key(*name)
-                && wanted.get(*name).is_some_and(|w| past.bad.contains_key(&w.path))
-        });
-        if failed.count() as u32 > self.cluster.upgrade.failure_budget && self.node(machine).is_some() {
+        if self.failed > self.cluster.upgrade.failure_budget && self.node(machine).is_some() {
             self.broken(Rule::RollHalts, &step.id, format!("{machine} would follow machines that failed"));
         }
     }
@@ -295,18 +315,15 @@ impl<'a> Check<'a> {
 
     fn not_newer(&mut self, step: &Step, machine: &MachineName, wanted: Option<&Version>) {
         let rises = self.node(machine).is_none_or(|n| wanted.is_some_and(|w| *w > n.version));
-        let goes_back = |n: &&MachineName| {
-            self.node(n).is_some_and(|n| n.control_plane) && self.has(n, EffectKind::Rollback)
-        };
-        let back = self.by_machine.keys().copied().find(goes_back);
-        if let Some(who) = back.filter(|_| rises) {
+        let mut control_planes = self.control_planes.iter();
+        let back = control_planes.find(|(name, _)| self.has(name, EffectKind::Rollback));
+        if let Some((who, _)) = back.filter(|_| rises) {
             let text = format!("{machine} may be newer than {who}, which goes back in the same plan");
             self.broken(Rule::Order, &step.id, text);
         }
-        let control_planes = self.api().into_iter().flat_map(|a| &a.nodes).filter(|(_, n)| n.control_plane);
         let runs = |name| self.probe(name).and_then(|p| p.running.as_ref()?.version.as_ref());
-        let versions = control_planes.flat_map(|(name, n)| [Some(&n.version), runs(name)]).flatten();
-        let Some(lowest) = versions.min() else { return };
+        let versions = self.control_planes.iter().flat_map(|(name, n)| [Some(&n.version), runs(name)]);
+        let Some(lowest) = versions.flatten().min() else { return };
         if wanted.is_some_and(|w| w > lowest) {
             self.broken(
                 Rule::Order,
@@ -353,7 +370,7 @@ impl<'a> Check<'a> {
             return;
         };
         let control_plane = self.node(machine).is_some_and(|n| n.control_plane);
-        match self.etcd() {
+        match self.etcd {
             Some(members) => {
                 let member = members.iter().any(|m| m.name == machine.as_str());
                 if member && !self.has(machine, EffectKind::LeaveEtcd) {
@@ -385,7 +402,7 @@ impl<'a> Check<'a> {
 
     /// Rule 4. A restart takes a vote away for a moment; where there is no working vote, there is none to take.
     fn quorum(&mut self) {
-        let Some(members) = self.etcd() else { return };
+        let Some(members) = self.etcd else { return };
         let is_member = |n: &MachineName| members.iter().any(|m| m.name == n.as_str());
         let votes = |n: &MachineName| members.iter().any(|m| m.name == n.as_str() && m.healthy);
         let down = self.down.iter().copied().filter(|n| is_member(n));

@@ -45,6 +45,8 @@ pub struct Cx<'a> {
     pub views: BTreeMap<&'a MachineName, View<'a>>,
     /// etcd as a healthy control plane sees it.
     pub etcd: Option<&'a [EtcdMember]>,
+    /// Control planes among the Nodes: few, and asked for on behalf of every worker.
+    control_planes: Vec<(&'a MachineName, &'a NodeSeen)>,
     /// Who may be interrupted now.
     pub turns: Turns<'a>,
 }
@@ -136,6 +138,7 @@ impl<'a> Cx<'a> {
         foresee: Foresee,
     ) -> Self {
         let api = seen.api.known();
+        let nodes = api.into_iter().flat_map(|api| &api.nodes);
         let mut cx = Self {
             cluster,
             seen,
@@ -145,6 +148,7 @@ impl<'a> Cx<'a> {
             api,
             views: BTreeMap::new(),
             etcd: None,
+            control_planes: nodes.filter(|(_, node)| node.control_plane).collect(),
             turns: Turns::default(),
         };
         let configured = cluster.machines.values().map(|m| (&m.name, Some(&**m)));
@@ -218,7 +222,12 @@ impl<'a> Cx<'a> {
                 && v.row != Row::Leave
         };
         let first = self.first_server();
-        self.views.get(first).filter(good).or_else(|| self.views.values().find(good))
+        self.views.get(first).filter(good).or_else(|| self.control_planes().find(good))
+    }
+
+    /// Machines that are control planes by their Nodes.
+    fn control_planes(&self) -> impl Iterator<Item = &View<'a>> {
+        self.control_planes.iter().filter_map(|(name, _)| self.views.get(*name))
     }
 
     /// Whether a machine is worked on at all (`--node`).
@@ -235,9 +244,8 @@ impl<'a> Cx<'a> {
     /// The lowest version among control planes: what their nodes report, or what they run where that is lower, because
     /// a node that is not Ready reports what it ran last.
     pub fn lowest_control_plane(&self) -> Option<&'a Version> {
-        let nodes = self.api.into_iter().flat_map(|api| &api.nodes).filter(|(_, n)| n.control_plane);
-        let reported = nodes.clone().map(|(_, node)| &node.version);
-        let run = nodes.filter_map(|(name, _)| self.of(name)?.running()?.version.as_ref());
+        let reported = self.control_planes.iter().map(|(_, node)| &node.version);
+        let run = self.control_planes().filter_map(|view| view.running()?.version.as_ref());
         reported.chain(run).min()
     }
 
@@ -249,10 +257,9 @@ impl<'a> Cx<'a> {
                 v.running().is_some_and(|r| r.path != *good)
                     && v.probe.is_some_and(|p| p.copied.contains(good))
             });
-            v.node_seen().is_some_and(|n| n.control_plane)
-                && (v.is_armed() || (back && self.cluster.upgrade.rollback))
+            v.is_armed() || (back && self.cluster.upgrade.rollback)
         };
-        self.views.values().find(in_doubt).map(|v| v.name)
+        self.control_planes().find(in_doubt).map(|v| v.name)
     }
 
     /// The etcd member of a machine.

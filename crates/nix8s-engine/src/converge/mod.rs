@@ -164,6 +164,9 @@ pub const PATIENCE: Duration = Duration::from_secs(900);
 /// many short cycles would take longer than they do. Events tell what came after it.
 const OVERVIEW_EVERY: Duration = Duration::from_secs(60);
 
+/// The longest that a window grows to on account of a fleet's size alone: a thousand machines take a day to install.
+const WINDOW_LARGE_MAX: Duration = Duration::from_secs(3600);
+
 /// Looks, plans and carries out until the plan is empty, only justified waits are left, or it has to stop.
 ///
 /// # Errors
@@ -317,7 +320,8 @@ impl<'a> Run<'a> {
             Err(ending) => return Ok(Some(ending)),
         };
         self.open(journal)?;
-        let limits = Limits { covered, deadline: self.deadline, window: window(seen.at, now) };
+        let limits =
+            Limits { covered, deadline: self.deadline, window: window(seen.at, now, seen.machines.len()) };
         let carried = execute(world, journal, &plan, limits, stop, hear).await?;
         self.report.done += carried.done;
         self.report.failed += carried.failed;
@@ -427,10 +431,13 @@ impl<'a> Run<'a> {
 }
 
 /// How long steps of one plan are begun: a large fleet takes a while to look at, and of a run's time at most a
-/// twentieth is to go into looking.
-fn window(looked: Timestamp, now: Timestamp) -> Duration {
+/// twentieth is to go into looking; less the larger it is, as far as nothing that has become possible in the meantime
+/// waits for longer than [`WINDOW_LARGE_MAX`].
+fn window(looked: Timestamp, now: Timestamp, machines: usize) -> Duration {
     let look = Duration::try_from(now.duration_since(looked)).unwrap_or_default();
-    (look * 20).max(WINDOW_MIN)
+    let large = u32::try_from(machines / 200).unwrap_or(u32::MAX);
+    let longer = look.saturating_mul(large.saturating_add(20)).min(WINDOW_LARGE_MAX);
+    (look * 20).max(longer).max(WINDOW_MIN)
 }
 
 fn signed(duration: Duration) -> jiff::SignedDuration {

@@ -12,6 +12,7 @@ use nix8s_core::plan::Step;
 pub struct Schedule {
     entries: Vec<Entry>,
     lanes: BTreeMap<Lane, LaneState>,
+    is_closed: bool,
 }
 
 struct Entry {
@@ -66,7 +67,7 @@ impl Schedule {
             (Lane::Install, lane(at_once.install)),
             (Lane::Join, lane(at_once.join)),
         ]);
-        let mut schedule = Self { entries, lanes };
+        let mut schedule = Self { entries, lanes, is_closed: false };
         for i in 0..schedule.entries.len() {
             if schedule.entries[i].waits_for == 0 {
                 schedule.is_ready(i);
@@ -101,6 +102,9 @@ impl Schedule {
 
     /// Leaves to the next plan what has not begun. What has begun on a machine goes on to its end.
     pub fn close(&mut self) {
+        if std::mem::replace(&mut self.is_closed, true) {
+            return;
+        }
         let begin = |entry: &Entry| entry.state == State::Left && !entry.continues;
         let mut queue: Vec<usize> = (0..self.entries.len()).filter(|i| begin(&self.entries[*i])).collect();
         while let Some(index) = queue.pop() {

@@ -44,6 +44,11 @@ pub trait Store: Send + Sync {
     /// A file's bytes, or `None` when there is no such file.
     fn read(&self, path: &str) -> io::Result<Option<Vec<u8>>>;
 
+    /// Whether there is such a file.
+    fn exists(&self, path: &str) -> io::Result<bool> {
+        Ok(self.read(path)?.is_some())
+    }
+
     /// Writes a file whole or not at all: temporary file, fsync, rename, fsync of the folder.
     fn write(&self, path: &str, bytes: &[u8]) -> io::Result<()>;
 

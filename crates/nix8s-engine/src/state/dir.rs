@@ -266,6 +266,10 @@ impl Store for StateDir {
         read_if_there(&file::below(&self.root, path)?)
     }
 
+    fn exists(&self, path: &str) -> io::Result<bool> {
+        file::below(&self.root, path)?.try_exists()
+    }
+
     fn write(&self, path: &str, bytes: &[u8]) -> io::Result<()> {
         self.may_write(path)?;
         file::replace(&[(file::below(&self.root, path)?, bytes)], self.durability)

@@ -121,7 +121,7 @@ pub fn former(store: &dyn Store, cluster: &Cluster) -> io::Result<BTreeMap<Machi
 /// # Errors
 /// When the state directory could not be read.
 pub fn removed_hash(store: &dyn Store, name: &MachineName) -> io::Result<Option<(MachineName, String)>> {
-    if store.read(&layout::config_hash(name))?.is_some() {
+    if store.exists(&layout::config_hash(name))? {
         return Ok(None);
     }
     let Some(bytes) = store.read(&layout::seen(name))? else { return Ok(None) };

@@ -200,14 +200,17 @@ async fn removing_the_config_hash_asks_for_a_rebuild_once() {
     let fakes = Fakes::new();
     let (store, cluster) = (&*fakes.store, cluster(Distribution::K3s, &["w1"]));
     let mut journal = journal(&fakes);
+    let (installation, uuid) = ("i1".to_owned(), "u1".to_owned());
+    let ours = What::Recognised { machine: name("w1"), installation, uuid };
+    journal.record([ours.clone()]).unwrap();
     export_once(store, &cluster, &seen(&cluster));
     let hash = text(store, "nodes/w1/config-hash").expect("it runs what it should");
     marker::take_in(store, &cluster, &mut journal).unwrap();
-    assert_eq!(recorded(&fakes), []);
+    assert_eq!(recorded(&fakes), [ours.clone()]);
     store.remove("nodes/w1/config-hash").unwrap();
     for _ in 0..3 {
         marker::take_in(store, &cluster, &mut journal).unwrap();
     }
-    assert_eq!(recorded(&fakes), [What::Rebuild { machine: name("w1") }]);
+    assert_eq!(recorded(&fakes), [ours, What::Rebuild { machine: name("w1") }]);
     assert_eq!(text(store, "nodes/w1/config-hash"), Some(hash));
 }

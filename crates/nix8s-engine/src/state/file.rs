@@ -36,9 +36,15 @@ pub fn make_folder(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-/// Replaces files: all temporary files, then durable, then renamed, then the folders durable.
+/// Replaces files: all temporary files, then durable, then renamed, then the folders durable. However many files there
+/// are, one is open at a time.
 pub fn replace(files: &[(PathBuf, &[u8])], durability: Durability) -> io::Result<()> {
-    let mut written: Vec<(PathBuf, &Path, File)> = Vec::with_capacity(files.len());
+    let sync = match durability {
+        Durability::PageCache => Sync::None,
+        Durability::Fsync if files.len() > FSYNCS_MAX && cfg!(target_os = "linux") => Sync::Together,
+        Durability::Fsync => Sync::Each,
+    };
+    let mut written: Vec<(PathBuf, &Path)> = Vec::with_capacity(files.len());
     let mut folders: Vec<&Path> = Vec::new();
     for (path, bytes) in files {
         let folder = path.parent().unwrap_or(Path::new("."));
@@ -49,20 +55,34 @@ pub fn replace(files: &[(PathBuf, &[u8])], durability: Durability) -> io::Result
         let temporary = temporary(path);
         let mut file = private().truncate(true).open(&temporary)?;
         file.write_all(bytes)?;
-        written.push((temporary, path, file));
+        if sync == Sync::Each {
+            file.sync_all()?;
+        }
+        written.push((temporary, path));
     }
-    let together = files.len() > FSYNCS_MAX;
-    if durability == Durability::Fsync {
-        sync(written.iter().map(|(_, _, file)| file), together)?;
+    let Some(first) = folders.first() else { return Ok(()) };
+    if sync == Sync::Together {
+        sync_file_system(&File::open(first)?)?;
     }
-    for (temporary, path, _) in &written {
+    for (temporary, path) in &written {
         fs::rename(temporary, path)?;
     }
-    if durability == Durability::Fsync {
-        let opened: Vec<File> = folders.iter().map(File::open).collect::<io::Result<_>>()?;
-        sync(opened.iter(), together)?;
+    match sync {
+        Sync::None => Ok(()),
+        Sync::Together => sync_file_system(&File::open(first)?),
+        Sync::Each => folders.iter().try_for_each(|folder| File::open(folder)?.sync_all()),
     }
-    Ok(())
+}
+
+/// How files become durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sync {
+    /// By themselves, later.
+    None,
+    /// One by one.
+    Each,
+    /// With everything else on their file system.
+    Together,
 }
 
 /// Opens for writing, made if it is not there, readable by its owner alone.
@@ -76,13 +96,6 @@ pub fn private() -> OpenOptions {
 fn temporary(path: &Path) -> PathBuf {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("file");
     path.with_file_name(format!(".{name}.{}.tmp", std::process::id()))
-}
-
-fn sync<'a>(mut files: impl Iterator<Item = &'a File>, together: bool) -> io::Result<()> {
-    if together && cfg!(target_os = "linux") {
-        return files.next().map_or(Ok(()), sync_file_system);
-    }
-    files.try_for_each(File::sync_all)
 }
 
 #[cfg(target_os = "linux")]

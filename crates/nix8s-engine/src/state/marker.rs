@@ -80,7 +80,11 @@ pub fn take_in(store: &dyn Store, cluster: &Cluster, journal: &mut Journal) -> i
         if is_gone(cluster, journal.past(), name) {
             settled.push(layout::delete(name));
         }
-        rebuilds.extend(export::removed_hash(store, name)?);
+        // What nix8s never installed, recognised or joined has no hash yet.
+        let past = journal.past().machines.get(name);
+        if past.is_some_and(|past| past.provisioned.is_some() || past.joined.is_some()) {
+            rebuilds.extend(export::removed_hash(store, name)?);
+        }
     }
     whats.extend(rebuilds.iter().map(|(machine, _)| What::Rebuild { machine: machine.clone() }));
     journal.record(whats)?;
@@ -109,7 +113,7 @@ fn read(
 ) -> io::Result<Option<(What, Vec<String>)>> {
     let machine = name.clone();
     let known = past.machines.get(name);
-    if store.read(&layout::undelete(name))?.is_some() {
+    if store.exists(&layout::undelete(name))? {
         let paths = vec![layout::delete(name), layout::undelete(name)];
         return Ok(Some((What::Undeleted { machine }, paths)));
     }

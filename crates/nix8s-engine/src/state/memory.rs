@@ -111,6 +111,10 @@ impl Store for Memory {
         Ok(self.lock().files.get(path).cloned())
     }
 
+    fn exists(&self, path: &str) -> io::Result<bool> {
+        Ok(self.lock().files.contains_key(path))
+    }
+
     fn write(&self, path: &str, bytes: &[u8]) -> io::Result<()> {
         let mut inner = self.lock();
         match inner.fate(path) {

@@ -42,7 +42,7 @@ impl SimExec {
                 self.take("secrets", (1, 3)).await;
                 match serde_json::from_str::<BTreeSet<Secret>>(command.stdin.as_deref().unwrap_or_default()) {
                     Ok(missing) => self.shared.with(|w| {
-                        w.common_mut().secrets.extend(missing);
+                        w.add_secrets(missing);
                         said("")
                     }),
                     Err(e) => complained(64, format!("error: not a list of secrets: {e}")),
@@ -88,7 +88,7 @@ impl SimExec {
             }
             let path = kind.system.path.clone();
             w.know_system(kind);
-            w.common_mut().built.insert(path.clone());
+            w.add_built(path.clone());
             said(format!("{path}\n"))
         })
     }

@@ -73,9 +73,11 @@ pub struct World {
 pub struct Common {
     /// The etcd cluster, once there is one.
     pub etcd: Option<Etcd>,
-    /// Secrets that exist.
+    /// Secrets that exist. There is one for each machine: a record of its own in the journal.
+    #[serde(skip)]
     pub secrets: BTreeSet<Secret>,
-    /// Systems that are in the operator's store.
+    /// Systems that are in the operator's store: a record of its own for each in the journal.
+    #[serde(skip)]
     pub built: BTreeSet<StorePath>,
     /// Releases of platforms that run.
     pub platforms: BTreeMap<String, String>,
@@ -100,8 +102,14 @@ pub struct Common {
 /// Names a record of the journal.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Key {
-    /// [`World::common`].
+    /// [`World::common`], without what has keys of its own.
     Common,
+    /// [`Common::count`].
+    Count,
+    /// [`Common::secrets`].
+    Secrets,
+    /// One of [`Common::built`].
+    Built(StorePath),
     /// One of [`World::metal`].
     Metal(MachineName),
     /// One of [`World::nodes`].
@@ -149,9 +157,21 @@ impl World {
 
     /// A number that was not used before.
     pub fn fresh(&mut self) -> u64 {
-        let common = self.common_mut();
-        common.count += 1;
-        common.count
+        self.changed.insert(Key::Count);
+        self.common.count += 1;
+        self.common.count
+    }
+
+    /// Secrets that exist from now on.
+    pub fn add_secrets(&mut self, secrets: BTreeSet<Secret>) {
+        self.changed.insert(Key::Secrets);
+        self.common.secrets.extend(secrets);
+    }
+
+    /// A system that is in the operator's store from now on.
+    pub fn add_built(&mut self, path: StorePath) {
+        self.changed.insert(Key::Built(path.clone()));
+        self.common.built.insert(path);
     }
 
     /// A duration of so many seconds, more or less.

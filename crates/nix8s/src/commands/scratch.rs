@@ -23,6 +23,10 @@ impl Store for Scratch {
         self.0.read(path)
     }
 
+    fn exists(&self, path: &str) -> io::Result<bool> {
+        self.0.exists(path)
+    }
+
     fn write(&self, _path: &str, _bytes: &[u8]) -> io::Result<()> {
         Ok(())
     }

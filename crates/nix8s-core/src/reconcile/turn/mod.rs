@@ -71,6 +71,7 @@ pub fn turns<'a>(cx: &Cx<'a>) -> Turns<'a> {
     let mut slots = Slots::of(cx, &candidates);
     let mut sorted: Vec<&Candidate<'_, 'a>> = candidates.iter().collect();
     sorted.sort_by_key(|c| (!c.begun, order.rank(cx, c), c.view.name));
+    let unproven = roll::Unproven::of(cx);
     let mut foreseen = None;
     for c in sorted {
         if turns.refused.contains_key(c.view.name) {
@@ -79,7 +80,7 @@ pub fn turns<'a>(cx: &Cx<'a>) -> Turns<'a> {
         let refusal = leave::of_the_user(cx, c)
             .or_else(|| roll::system_refusal(c, halted.as_deref()))
             .or_else(|| order.refusal(cx, c))
-            .or_else(|| roll::unproven(cx, c))
+            .or_else(|| unproven.refusal(cx, c))
             .or_else(|| roll::not_ready_for_it(cx, c))
             .or_else(|| roll::foreseen_later(cx, c, order.rank(cx, c), &mut foreseen))
             .or_else(|| roll::pause(cx, c))

@@ -93,24 +93,31 @@ pub(super) fn system_refusal(c: &Candidate<'_, '_>, halted: Option<&str>) -> Opt
 
 /// A machine that runs its new system and has not passed its gates yet holds up those that would follow: as many as
 /// may be down at once among workers, one among control planes.
-pub(super) fn unproven(cx: &Cx<'_>, c: &Candidate<'_, '_>) -> Option<Refusal> {
-    if c.begun || c.kind == Kind::Leave || cx.foresee || !holds(Rule::RollHalts) {
-        return None;
+pub(super) struct Unproven<'a>(Option<&'a MachineName>);
+
+impl<'a> Unproven<'a> {
+    pub(super) fn of(cx: &Cx<'a>) -> Self {
+        let waits_for_gates = |v: &&View<'a>| {
+            let proven = v.past.good.as_ref() == v.running().map(|s| &s.path);
+            let ill = v.is_our_cordon() || v.node_seen().is_some_and(|n| !n.ready);
+            let bad = v.running().is_some_and(|r| v.past.bad.contains_key(&r.path));
+            let waits = bad || v.is_armed() || (v.class == Class::Same && ill && !proven);
+            waits && v.machine.is_some_and(|m| !m.skip)
+        };
+        let waiting: Vec<&View<'a>> = cx.views.values().filter(waits_for_gates).collect();
+        let control_plane = waiting.iter().find(|v| v.role_now() == Some(Role::ControlPlane));
+        let parallel = cx.cluster.upgrade.strategy == Strategy::Parallel;
+        let too_many = !parallel && waiting.len() as u32 >= cx.cluster.upgrade.max_unavailable;
+        Self(control_plane.or(waiting.first().filter(|_| too_many)).map(|v| v.name))
     }
-    let waits_for_gates = |v: &&View<'_>| {
-        let proven = v.past.good.as_ref() == v.running().map(|s| &s.path);
-        let ill = v.is_our_cordon() || v.node_seen().is_some_and(|n| !n.ready);
-        let bad = v.running().is_some_and(|r| v.past.bad.contains_key(&r.path));
-        let waits = bad || v.is_armed() || (v.class == Class::Same && ill && !proven);
-        waits && v.machine.is_some_and(|m| !m.skip)
-    };
-    let waiting: Vec<&View<'_>> = cx.views.values().filter(waits_for_gates).collect();
-    let control_plane = waiting.iter().find(|v| v.role_now() == Some(Role::ControlPlane));
-    let parallel = cx.cluster.upgrade.strategy == Strategy::Parallel;
-    let too_many = !parallel && waiting.len() as u32 >= cx.cluster.upgrade.max_unavailable;
-    let who = control_plane.or(waiting.first().filter(|_| too_many))?;
-    let text = format!("{} waits until {} has passed its gates", c.view.name, who.name);
-    Some((Cause::Earlier, text, None))
+
+    pub(super) fn refusal(&self, cx: &Cx<'_>, c: &Candidate<'_, '_>) -> Option<Refusal> {
+        if c.begun || c.kind == Kind::Leave || cx.foresee || !holds(Rule::RollHalts) {
+            return None;
+        }
+        let text = format!("{} waits until {} has passed its gates", c.view.name, self.0?);
+        Some((Cause::Earlier, text, None))
+    }
 }
 
 /// A pause between one machine and the next, so that a fault has time to show.
