@@ -108,6 +108,7 @@ pub enum Command {
     Apply(commands::apply::ApplyArgs),
     Status(commands::status::StatusArgs),
     Events(commands::events::EventsArgs),
+    Explain(commands::explain::ExplainArgs),
     Node(commands::node::NodeArgs),
     Version(commands::version::VersionArgs),
 }

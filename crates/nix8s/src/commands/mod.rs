@@ -4,6 +4,7 @@ pub mod apply;
 pub mod config;
 mod consent;
 pub mod events;
+pub mod explain;
 pub mod node;
 mod permit;
 pub mod plan;
@@ -73,6 +74,7 @@ fn dispatch(cx: &Cx<'_>, command: &Command) -> Result<Exit, CliError> {
         Command::Apply(args) => apply::run(cx, args),
         Command::Status(args) => status::run(cx, args),
         Command::Events(args) => events::run(cx, args),
+        Command::Explain(args) => explain::run(cx, args),
         Command::Node(args) => node::run(cx, args),
         Command::Version(args) => version::run(cx, args),
     }

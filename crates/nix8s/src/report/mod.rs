@@ -7,6 +7,7 @@ pub mod json;
 pub mod lines;
 pub mod live;
 pub mod names;
+pub mod page;
 pub mod plan;
 #[cfg(test)]
 mod sample;
