@@ -108,8 +108,11 @@ pub enum Command {
     Apply(commands::apply::ApplyArgs),
     Status(commands::status::StatusArgs),
     Events(commands::events::EventsArgs),
+    Graph(commands::graph::GraphArgs),
     Explain(commands::explain::ExplainArgs),
     Node(commands::node::NodeArgs),
+    Completions(commands::completions::CompletionsArgs),
+    Man(commands::man::ManArgs),
     Version(commands::version::VersionArgs),
 }
 

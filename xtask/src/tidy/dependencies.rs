@@ -47,8 +47,11 @@ const ALLOWED: &[Allowed] = &[
         others: &[
             "async-trait",
             "clap",
+            "clap_complete",
+            "clap_mangen",
             "indicatif",
             "jiff",
+            "notify",
             "serde",
             "serde_json",
             "signal-hook",

@@ -1,8 +1,10 @@
 //! `nix8s explain`.
 
+use clap_complete::engine::ArgValueCandidates;
 use serde_json::json;
 
 use crate::commands::Cx;
+use crate::commands::complete;
 use crate::commands::project;
 use crate::error::CliError;
 use crate::error::Exit;
@@ -26,7 +28,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub struct ExplainArgs {
     /// What to explain; without it, everything that can be explained is listed
-    #[arg(value_name = "CODE|RULE|WAIT|EXIT|KEY", num_args = 0..)]
+    #[arg(value_name = "CODE|RULE|WAIT|EXIT|KEY", num_args = 0.., add = ArgValueCandidates::new(complete::pages))]
     what: Vec<String>,
 }
 

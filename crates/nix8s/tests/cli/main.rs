@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test says by a panic that it failed")]
 
 mod apply;
+mod complete;
 mod explain;
 mod hostile;
 mod interrupt;
@@ -10,3 +11,4 @@ mod node;
 mod project;
 mod usage;
 mod validate;
+mod watch;
