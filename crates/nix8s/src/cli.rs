@@ -108,6 +108,7 @@ pub enum Command {
     Apply(commands::apply::ApplyArgs),
     Status(commands::status::StatusArgs),
     Events(commands::events::EventsArgs),
+    Report(commands::report::ReportArgs),
     Graph(commands::graph::GraphArgs),
     Explain(commands::explain::ExplainArgs),
     Node(commands::node::NodeArgs),

@@ -51,6 +51,7 @@ const ALLOWED: &[Allowed] = &[
             "clap_mangen",
             "indicatif",
             "jiff",
+            "maud",
             "notify",
             "serde",
             "serde_json",

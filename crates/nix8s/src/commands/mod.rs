@@ -14,6 +14,7 @@ mod permit;
 pub mod plan;
 mod project;
 mod remembered;
+pub mod report;
 mod scratch;
 mod signal;
 pub mod status;
@@ -80,6 +81,7 @@ fn dispatch(cx: &Cx<'_>, command: &Command) -> Result<Exit, CliError> {
         Command::Apply(args) => apply::run(cx, args),
         Command::Status(args) => status::run(cx, args),
         Command::Events(args) => events::run(cx, args),
+        Command::Report(args) => report::run(cx, args),
         Command::Graph(args) => graph::run(cx, args),
         Command::Explain(args) => explain::run(cx, args),
         Command::Node(args) => node::run(cx, args),

@@ -5,6 +5,8 @@ pub mod diagnostic;
 pub mod event;
 pub mod graph;
 pub mod headline;
+pub mod history;
+pub mod html;
 pub mod json;
 pub mod lines;
 pub mod live;

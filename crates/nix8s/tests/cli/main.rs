@@ -9,6 +9,7 @@ mod hostile;
 mod interrupt;
 mod node;
 mod project;
+mod report;
 mod usage;
 mod validate;
 mod watch;

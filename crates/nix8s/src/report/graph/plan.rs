@@ -88,7 +88,7 @@ fn item((when, kind, risk, _): &Alike, steps: &[&Step]) -> Item {
         title: step.effect.machine().map_or_else(|| step.id.clone(), ToString::to_string),
         note: if same { String::new() } else { words::effect(&step.effect) },
     };
-    let note = format!("{later}{}", if same { first } else { String::new() });
+    let note = if same { format!("{later}{first}") } else { later.trim_end_matches(": ").to_owned() };
     let title = format!("{}: {}", words::verb(*kind), count(steps.len(), "machine"));
     Item { title, note, nodes: steps.iter().map(node).collect(), look }
 }

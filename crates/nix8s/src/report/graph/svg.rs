@@ -66,7 +66,7 @@ pub fn svg(graph: &Graph) -> String {
     out.push_str("orient=\"auto\"><path class=\"tip\" d=\"M0 0L8 4L0 8z\"/></marker></defs>\n");
     let _ = writeln!(out, "<rect class=\"page\" width=\"{width:.0}\" height=\"{height:.0}\"/>");
     text(&mut out, "head", width / 2.0, MARGIN + 14.0, &graph.title);
-    let mut labels = String::new();
+    let (mut labels, mut labelled) = (String::new(), Vec::new());
     for (edge, route) in graph.edges.iter().zip(&placed.routes) {
         let points: Vec<(f64, f64)> = route.iter().map(|(x, y)| (x + shift.0, y + shift.1)).collect();
         let dashed = if edge.stroke == Stroke::Dashed { " dashed" } else { "" };
@@ -75,7 +75,14 @@ pub fn svg(graph: &Graph) -> String {
         if let (false, [first, second, ..]) = (edge.label.is_empty(), points.as_slice()) {
             // Nearer to where it begins: there arrows are still apart.
             let at = (first.0 + (second.0 - first.0) * 0.4, first.1 + (second.1 - first.1) * 0.4 + 4.0);
-            text(&mut labels, "label", at.0, at.1, &edge.label);
+            // Arrows that leave a box side by side share what stands on them.
+            let near = |(x, y, label): &(f64, f64, &str)| {
+                *label == edge.label && *y == at.1 && (x - at.0).abs() < edge.label.width() as f64 * NOTE_CHAR
+            };
+            if !labelled.iter().any(near) {
+                text(&mut labels, "label", at.0, at.1, &edge.label);
+                labelled.push((at.0, at.1, &edge.label));
+            }
         }
     }
     for ((item, (x, y)), size) in graph.items.iter().zip(&placed.corners).zip(&sizes) {
