@@ -81,7 +81,7 @@ pub fn machines(overview: &Overview) -> Markup {
                                 }
                             }
                         }
-                        td data-is="since" { (status::since(machine, overview.at)) }
+                        td.short data-is="since" { (status::since(machine, overview.at)) }
                         td data-is="version" { (machine.version.as_ref().map(ToString::to_string).unwrap_or_default()) }
                         td data-is="system" {
                             @if let Some(system) = &machine.system { code { (system.short()) } }
@@ -210,10 +210,10 @@ pub fn steps(run: &Run, most: usize) -> Markup {
                 tbody {
                     @for (machine, span) in spans.iter().take(most) {
                         tr {
-                            td.mono { "+" (age(span.from, run.from)) }
+                            td.mono.short { "+" (age(span.from, run.from)) }
                             td data-is="machine" { (machine.map(ToString::to_string).unwrap_or_default()) }
-                            td data-is="step" { (clean(&span.words)) }
-                            td data-is="took" {
+                            td data-is="step" { (prose(&span.words)) }
+                            td.short data-is="took" {
                                 (took(u64::try_from(span.to.as_millisecond() - span.from.as_millisecond()).unwrap_or(0)))
                             }
                             td data-is="came of it" {

@@ -21,7 +21,8 @@ a{color:var(--info)}
 .good{color:var(--good)}.bad{color:var(--bad)}.warn{color:var(--warn)}
 .list{list-style:none;margin:0;padding:0}.list>li{border-left:3px solid var(--line);padding:.2rem 0 .2rem .75rem;margin:.5rem 0}
 .list>li.bad-edge{border-color:var(--bad)}.list>li.warn-edge{border-color:var(--warn)}.list>li.good-edge{border-color:var(--good)}
-table{border-collapse:collapse;width:100%}th{text-align:left;font-weight:600;color:var(--soft);font-size:.85rem}
+table{border-collapse:collapse;width:100%}th{text-align:left;font-weight:600;color:var(--soft);font-size:.85rem;white-space:nowrap}
+.short{white-space:nowrap}
 th,td{padding:.3rem .6rem .3rem 0;border-bottom:1px solid var(--line);vertical-align:top}
 .timeline{margin:.75rem 0;border:1px solid var(--line);border-radius:.5rem;padding:.5rem .75rem .25rem;background:var(--card)}
 .row{display:grid;grid-template-columns:11rem 1fr;gap:.75rem;align-items:center;margin:.3rem 0}
@@ -49,6 +50,6 @@ thead{display:none}table,tbody{display:block;width:100%}tr{display:flex;flex-wra
 padding:.45rem 0}td{border:0;padding:.05rem 0;max-width:100%}td:first-child{width:100%}td[data-is]::before{content:attr(data-is)': ';color:var(--soft);font-size:.85rem}td:empty{display:none}}
 @media print{:root{--bg:#fff;--fg:#000;--soft:#444;--line:#bbb;--card:#fff;--track:#eee;--on:#fff;--good:#1a7f37;--bad:#cf222e;
 --warn:#9a6700;--install:#8250df;--move:#9a6700;--system:#0969da;--check:#1a7f37;--join:#1b7c83;--leave:#bc4c00;--other:#6e7781}
-body{max-width:none;padding:0;font-size:10pt}.timeline,.row,.list>li,tr,.card{break-inside:avoid}h2,h3{break-after:avoid}
+body{max-width:none;padding:0;font-size:10pt}.timeline,.row,.list>li,tr,.card{break-inside:avoid}h2,h3,h3+p{break-after:avoid}
 summary{display:none}details::details-content{content-visibility:visible;display:block;height:auto}}
 ";

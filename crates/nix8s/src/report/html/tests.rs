@@ -51,7 +51,7 @@ fn events(message: &str) -> Vec<Event> {
     let event = |(at, what)| Event {
         v: EVENT_VERSION,
         seq: 1,
-        at: jiff::Timestamp::from_second(1_767_225_600 + at).unwrap(),
+        at: jiff::Timestamp::from_second(1_767_225_600_i64 + at).unwrap(),
         run: "r1".to_owned(),
         what,
     };
