@@ -101,7 +101,10 @@ mod tests {
     #[test]
     fn what_changed_is_told_and_what_did_not_is_not() {
         let before = overview();
-        assert_eq!(lines(&[before.clone()], &[before.clone()], Paint::PLAIN), Vec::<String>::new());
+        assert_eq!(
+            lines(std::slice::from_ref(&before), std::slice::from_ref(&before), Paint::PLAIN),
+            Vec::<String>::new()
+        );
         let mut after = before.clone();
         let w1 = after.machines.get_mut(&"prod-w1".parse().unwrap()).unwrap();
         w1.stage = Stage::Provisioning;

@@ -200,7 +200,7 @@ impl Run {
     }
 }
 
-#[derive(PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum News {
     Good,
     Bad,
