@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::model::MachineName;
 use crate::model::Role;
 use crate::model::StorePath;
+use crate::permit::EraseScope;
 use crate::plan::Effect;
 use crate::plan::FailureClass;
 
@@ -128,6 +129,13 @@ pub enum What {
     Rebuild {
         /// Which.
         machine: MachineName,
+    },
+    /// `node reinstall`: a person names a machine that may be erased and installed once more.
+    Reinstall {
+        /// Which.
+        machine: MachineName,
+        /// How much of it may be erased; `None`: that is taken back.
+        scope: Option<EraseScope>,
     },
 }
 

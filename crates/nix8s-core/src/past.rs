@@ -14,6 +14,7 @@ use crate::model::MachineName;
 use crate::model::Role;
 use crate::model::StorePath;
 use crate::observed::Hardware;
+use crate::permit::EraseScope;
 use crate::plan::Effect;
 use crate::plan::EffectKind;
 use crate::plan::FailureClass;
@@ -72,6 +73,10 @@ pub struct MachinePast {
     pub good: Option<StorePath>,
     /// `node rebuild` was asked, or the config-hash export was removed.
     pub rebuild: bool,
+    /// `node reinstall` was asked, and how much may be erased for it: a permit, which the next run takes up. It ends with
+    /// the installation that it is for.
+    #[serde(default)]
+    pub reinstall: Option<EraseScope>,
     /// How often its kubelet was restarted since it was last Ready, and when last.
     pub restarts: Option<Restarts>,
 }
@@ -201,6 +206,7 @@ impl Past {
                 past.bad.clear();
             }
             What::Rebuild { machine } => self.machine(machine).rebuild = true,
+            What::Reinstall { machine, scope } => self.machine(machine).reinstall = *scope,
         }
     }
 
@@ -244,6 +250,7 @@ impl Past {
                 self.installed.insert(machine.clone());
                 let past = self.machine(machine);
                 past.installs += 1;
+                past.reinstall = None;
                 // An erased machine is not who it was, whatever comes of the installation.
                 past.provisioned = None;
                 past.joined = None;

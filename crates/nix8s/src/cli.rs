@@ -108,7 +108,12 @@ pub enum Command {
     Apply(commands::apply::ApplyArgs),
     Status(commands::status::StatusArgs),
     Events(commands::events::EventsArgs),
+    Report(commands::report::ReportArgs),
+    Graph(commands::graph::GraphArgs),
+    Explain(commands::explain::ExplainArgs),
     Node(commands::node::NodeArgs),
+    Completions(commands::completions::CompletionsArgs),
+    Man(commands::man::ManArgs),
     Version(commands::version::VersionArgs),
 }
 

@@ -29,6 +29,19 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// Every way to end, by its code.
+    pub const ALL: [Self; 9] = [
+        Self::Done,
+        Self::Failed,
+        Self::Changes,
+        Self::Configuration,
+        Self::Refused,
+        Self::Program,
+        Self::RolledBack,
+        Self::Usage,
+        Self::Interrupted,
+    ];
+
     /// The exit code.
     pub fn code(self) -> u8 {
         match self {
@@ -118,17 +131,7 @@ mod tests {
 
     #[test]
     fn every_ending_has_its_own_code_and_name() {
-        let all = [
-            Exit::Done,
-            Exit::Failed,
-            Exit::Changes,
-            Exit::Configuration,
-            Exit::Refused,
-            Exit::Program,
-            Exit::RolledBack,
-            Exit::Usage,
-            Exit::Interrupted,
-        ];
+        let all = Exit::ALL;
         let codes: Vec<u8> = all.iter().map(|exit| exit.code()).collect();
         assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6, 64, 130]);
         let names: std::collections::BTreeSet<_> = all.iter().map(|exit| exit.as_str()).collect();

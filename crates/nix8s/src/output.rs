@@ -165,6 +165,11 @@ impl Output {
         let _ = write!(err, "{text}").and_then(|()| err.flush());
     }
 
+    /// Whether nobody reads the data any more.
+    pub fn is_unread(&self) -> bool {
+        self.failed().is_some()
+    }
+
     /// Why data could not be written, unless the reader simply went away.
     pub fn failure(&self) -> Option<io::Error> {
         self.failed().take().filter(|error| error.kind() != io::ErrorKind::BrokenPipe)

@@ -47,9 +47,13 @@ const ALLOWED: &[Allowed] = &[
         others: &[
             "async-trait",
             "clap",
+            "clap_complete",
+            "clap_mangen",
             "indicatif",
             "jiff",
+            "maud",
             "mimalloc",
+            "notify",
             "serde",
             "serde_json",
             "signal-hook",

@@ -1,5 +1,6 @@
 //! What a document may say: tables of keys and what stands under them, from which documents are checked.
 
+pub mod about;
 pub mod bootstrap;
 pub mod cluster;
 pub mod node;

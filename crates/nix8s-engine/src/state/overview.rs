@@ -227,7 +227,8 @@ impl Overview {
             | What::MarkedDelete { .. }
             | What::Undeleted { .. }
             | What::Retry { .. }
-            | What::Rebuild { .. } => {}
+            | What::Rebuild { .. }
+            | What::Reinstall { .. } => {}
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
+use clap_complete::engine::ArgValueCandidates;
 use nix8s_core::model::Cluster;
 use nix8s_core::model::size::parse_duration;
 use nix8s_core::permit::Permit;
@@ -16,6 +17,7 @@ use nix8s_engine::converge::Settings;
 use nix8s_engine::state::dir::StateDir;
 
 use crate::commands::Cx;
+use crate::commands::complete;
 use crate::commands::consent;
 use crate::commands::consent::Asked;
 use crate::commands::consent::Asker;
@@ -46,6 +48,7 @@ Ctrl-C once finishes the steps that run and stops; twice stops at once. Both lea
 #[command(after_help = EXAMPLES)]
 pub struct ApplyArgs {
     /// The cluster; may be left out when there is only one
+    #[arg(add = ArgValueCandidates::new(complete::clusters))]
     cluster: Option<String>,
     /// Ask nobody: `policy` in the configuration and the flags below decide
     #[arg(short, long)]
@@ -67,13 +70,13 @@ pub fn run(cx: &Cx<'_>, args: &ApplyArgs) -> Result<Exit, CliError> {
         Arc::make_mut(&mut cluster).reconciler.timeout = *timeout;
     }
     let state = world::open_to_plan(cx, &cluster.name, "apply")?;
-    let known = world::remembered(&world::past(&state)?);
+    let past = world::past(&state)?;
     let asked = consent::who(*yes);
     let denied = match asked {
-        Asked::Policy => permit::denied(fleet.policy, permit),
+        Asked::Policy => permit::denied(fleet.policy, permit, &past),
         Asked::Person | Asked::Nobody => BTreeSet::new(),
     };
-    let permit = permit.permit(&cluster, &known, denied)?;
+    let permit = permit.permit(&cluster, &past, denied)?;
     carry_out(cx, &cluster, &state, permit, asked)
 }
 

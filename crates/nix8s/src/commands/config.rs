@@ -1,10 +1,12 @@
 //! `nix8s config show`.
 
+use clap_complete::engine::ArgValueCandidates;
 use nix8s_core::input;
 use serde_json::Value;
 use serde_json::json;
 
 use crate::commands::Cx;
+use crate::commands::complete;
 use crate::commands::project;
 use crate::error::CliError;
 use crate::error::Exit;
@@ -34,6 +36,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 struct ShowArgs {
     /// Only this cluster
+    #[arg(add = ArgValueCandidates::new(complete::clusters))]
     cluster: Option<String>,
 }
 

@@ -1,11 +1,13 @@
 //! `nix8s events`.
 
+use clap_complete::engine::ArgValueCandidates;
 use nix8s_core::event::Event;
 use nix8s_core::model::ClusterName;
 use nix8s_engine::port::Store;
 use serde::Serialize;
 
 use crate::commands::Cx;
+use crate::commands::complete;
 use crate::commands::project;
 use crate::commands::remembered;
 use crate::commands::world;
@@ -25,9 +27,10 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub struct EventsArgs {
     /// Only this cluster
+    #[arg(add = ArgValueCandidates::new(complete::clusters))]
     cluster: Option<String>,
     /// Only what happened to this machine
-    #[arg(long, value_name = "NODE")]
+    #[arg(long, value_name = "NODE", add = ArgValueCandidates::new(complete::machines))]
     node: Option<String>,
     /// Only the newest N
     #[arg(long, value_name = "N")]

@@ -1,19 +1,26 @@
 //! One file per verb, and how a verb's end becomes the process's.
 
 pub mod apply;
+mod complete;
+pub mod completions;
 pub mod config;
 mod consent;
 pub mod events;
+pub mod explain;
+pub mod graph;
+pub mod man;
 pub mod node;
 mod permit;
 pub mod plan;
 mod project;
 mod remembered;
+pub mod report;
 mod scratch;
 mod signal;
 pub mod status;
 pub mod validate;
 pub mod version;
+mod watch;
 mod world;
 
 use clap::Parser;
@@ -38,6 +45,7 @@ pub struct Cx<'a> {
 
 /// Runs the command line of this process.
 pub fn run() -> Exit {
+    complete::answer();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -73,7 +81,12 @@ fn dispatch(cx: &Cx<'_>, command: &Command) -> Result<Exit, CliError> {
         Command::Apply(args) => apply::run(cx, args),
         Command::Status(args) => status::run(cx, args),
         Command::Events(args) => events::run(cx, args),
+        Command::Report(args) => report::run(cx, args),
+        Command::Graph(args) => graph::run(cx, args),
+        Command::Explain(args) => explain::run(cx, args),
         Command::Node(args) => node::run(cx, args),
+        Command::Completions(args) => completions::run(cx, args),
+        Command::Man(args) => man::run(cx, args),
         Command::Version(args) => version::run(cx, args),
     }
 }
@@ -126,4 +139,11 @@ fn needs_machines(global: &Global, command: &str) -> Result<(), CliError> {
         "`nix8s {command} --simulate` does all of it on simulated machines made from your configuration."
     );
     Err(CliError::new(Exit::Program, message).hint(hint))
+}
+
+/// Writes a file that somebody asked for by name.
+fn write_file(path: &std::path::Path, text: &str) -> Result<(), CliError> {
+    std::fs::write(path, text).map_err(|error| {
+        CliError::new(Exit::Failed, format!("could not write {}", path.display())).because(error)
+    })
 }

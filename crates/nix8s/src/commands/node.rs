@@ -1,12 +1,15 @@
 //! `nix8s node`.
 
+mod again;
 mod change;
 mod show;
 
+use clap_complete::engine::ArgValueCandidates;
 use nix8s_engine::state::overview::MachineOverview;
 use serde_json::json;
 
 use crate::commands::Cx;
+use crate::commands::complete;
 use crate::commands::remembered;
 use crate::error::CliError;
 use crate::error::Exit;
@@ -20,9 +23,10 @@ use crate::report::table::Cell;
 const EXAMPLES: &str = "\
 Examples:
   nix8s node list --simulate
-  nix8s node delete w3 --simulate";
+  nix8s node delete w3 --simulate
+  nix8s node reinstall w3 --simulate";
 
-/// Look at one machine, or let it leave
+/// Look at one machine, let it leave, or do something with it again
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct NodeArgs {
@@ -36,7 +40,9 @@ enum Verb {
     Show(show::ShowArgs),
     Delete(change::DeleteArgs),
     Undelete(change::UndeleteArgs),
-    Retry(change::RetryArgs),
+    Rebuild(again::RebuildArgs),
+    Reinstall(again::ReinstallArgs),
+    Retry(again::RetryArgs),
 }
 
 const LIST_EXAMPLES: &str = "\
@@ -49,6 +55,7 @@ Examples:
 #[command(after_help = LIST_EXAMPLES)]
 struct ListArgs {
     /// Only this cluster
+    #[arg(add = ArgValueCandidates::new(complete::clusters))]
     cluster: Option<String>,
 }
 
@@ -60,7 +67,9 @@ pub fn run(cx: &Cx<'_>, args: &NodeArgs) -> Result<Exit, CliError> {
         Verb::Show(args) => show::run(cx, args),
         Verb::Delete(args) => change::delete(cx, args),
         Verb::Undelete(args) => change::undelete(cx, args),
-        Verb::Retry(args) => change::retry(cx, args),
+        Verb::Rebuild(args) => again::rebuild(cx, args),
+        Verb::Reinstall(args) => again::reinstall(cx, args),
+        Verb::Retry(args) => again::retry(cx, args),
     }
 }
 

@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
+use clap_complete::engine::ArgValueCandidates;
 use nix8s_core::model::Cluster;
 use nix8s_core::model::MachineName;
 use nix8s_core::model::Policy;
+use nix8s_core::past::Past;
 use nix8s_core::permit::EraseScope;
 use nix8s_core::permit::Permit;
 use nix8s_core::permit::Risk;
 
+use crate::commands::complete;
 use crate::commands::project;
 use crate::error::CliError;
 use crate::error::Exit;
@@ -19,11 +22,11 @@ use crate::error::Exit;
 #[command(next_help_heading = "What may happen")]
 pub struct PermitArgs {
     /// Work on this machine only; may be repeated. Naming a machine also allows its change of role
-    #[arg(long = "node", value_name = "NODE")]
+    #[arg(long = "node", value_name = "NODE", add = ArgValueCandidates::new(complete::machines))]
     nodes: Vec<String>,
     /// Machines that may be erased: NODE (system and etcd disks), NODE:foreign (whatever is on them), NODE:all (data
     /// disks too), or all-new (every machine that was never installed); may be repeated
-    #[arg(long, value_name = "WHAT")]
+    #[arg(long, value_name = "WHAT", add = ArgValueCandidates::new(complete::erasable))]
     erase: Vec<String>,
     /// How many machines may be interrupted, removed or erased [default: policy.maxAffected]
     #[arg(long, value_name = "N")]
@@ -41,14 +44,11 @@ impl PermitArgs {
         !self.nodes.is_empty() || self.erase.iter().any(|what| what != "all-new")
     }
 
-    /// The leave that these flags give. `known` are machines that have left the configuration.
-    pub fn permit(
-        &self,
-        cluster: &Cluster,
-        known: &BTreeSet<MachineName>,
-        denied: BTreeSet<Risk>,
-    ) -> Result<Permit, CliError> {
+    /// The leave that these flags give, and what was asked before: `node reinstall` names a machine that may be erased.
+    /// The past also knows machines that have left the configuration.
+    pub fn permit(&self, cluster: &Cluster, past: &Past, denied: BTreeSet<Risk>) -> Result<Permit, CliError> {
         let Self { nodes, erase, max_affected } = self;
+        let known = &past.machines.keys().cloned().collect();
         let mut permit = Permit {
             erase: BTreeMap::new(),
             erase_all_new: false,
@@ -75,16 +75,26 @@ impl PermitArgs {
             };
             permit.erase.insert(machine(cluster, known, node)?, scope);
         }
+        for (name, scope) in asked(past).filter(|(name, _)| cluster.machines.contains_key(*name)) {
+            permit.erase.entry(name.clone()).or_insert(scope);
+        }
         Ok(permit)
     }
 }
 
-/// What policy does not allow where no person is asked. Naming a machine in `--erase` is the word that erasing it needs.
-pub fn denied(policy: Policy, flags: &PermitArgs) -> BTreeSet<Risk> {
+/// Machines that `node reinstall` named, and how much of each may be erased.
+pub fn asked(past: &Past) -> impl Iterator<Item = (&MachineName, EraseScope)> {
+    past.machines.iter().filter_map(|(name, past)| Some((name, past.reinstall?)))
+}
+
+/// What policy does not allow where no person is asked. Naming a machine, by `--erase` or by `node reinstall`, is the
+/// word that erasing it needs.
+pub fn denied(policy: Policy, flags: &PermitArgs, past: &Past) -> BTreeSet<Risk> {
+    let named = flags.erases() || asked(past).next().is_some();
     let allowed = [
         (Risk::Interrupts, policy.interrupt),
         (Risk::Removes, policy.remove),
-        (Risk::Erases, policy.erase || flags.erases()),
+        (Risk::Erases, policy.erase || named),
     ];
     allowed.into_iter().filter(|(_, allowed)| !allowed).map(|(risk, _)| risk).collect()
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use clap_complete::engine::ArgValueCandidates;
 use nix8s_core::event::What;
 use nix8s_core::model::Cluster;
 use nix8s_core::permit::Permit;
@@ -16,6 +17,7 @@ use nix8s_engine::state::marker;
 use serde_json::json;
 
 use crate::commands::Cx;
+use crate::commands::complete;
 use crate::commands::needs_machines;
 use crate::commands::permit::PermitArgs;
 use crate::commands::project;
@@ -42,6 +44,7 @@ Looks, and changes nothing: neither machines nor what is remembered of them.";
 #[command(after_help = EXAMPLES)]
 pub struct PlanArgs {
     /// Only this cluster; needed with --node and --erase when there are several
+    #[arg(add = ArgValueCandidates::new(complete::clusters))]
     cluster: Option<String>,
     /// Exit with 0 when there is nothing to do, with 2 when there is something
     #[arg(long)]
@@ -81,16 +84,18 @@ pub fn run(cx: &Cx<'_>, args: &PlanArgs) -> Result<Exit, CliError> {
     Ok(if *detailed_exitcode && something { Exit::Changes } else { Exit::Done })
 }
 
-struct Planned {
-    plan: Plan,
-    forecast: Vec<Step>,
+/// A plan with what follows from it.
+pub struct Planned {
+    /// What can be done now.
+    pub plan: Plan,
+    /// What follows until convergence.
+    pub forecast: Vec<Step>,
 }
 
 /// Looks at a cluster and plans, exactly as `apply` begins.
-fn made(cx: &Cx<'_>, cluster: &Arc<Cluster>, permit: &PermitArgs) -> Result<Planned, CliError> {
+pub fn made(cx: &Cx<'_>, cluster: &Arc<Cluster>, permit: &PermitArgs) -> Result<Planned, CliError> {
     let state = world::open_to_read(cx, &cluster.name)?;
-    let known = world::remembered(&world::past(&state)?);
-    let permit: Permit = permit.permit(cluster, &known, BTreeSet::new())?;
+    let permit: Permit = permit.permit(cluster, &world::past(&state)?, BTreeSet::new())?;
     world::runtime(cx.global)?.block_on(async {
         let world = world::look_at(cx.global, cluster, &state, permit)?;
         let ports = &world.ports;

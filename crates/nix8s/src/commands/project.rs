@@ -109,12 +109,13 @@ pub fn unknown(noun: &str, name: &str, known: Vec<String>) -> CliError {
     }
 }
 
-fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
+/// The name that was probably meant.
+pub fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
     /// Names that have less in common than this do not look like a slip of the finger.
     const ALIKE_MIN: f64 = 0.75;
-    let alike = |known: &&String| strsim::jaro_winkler(name, known);
-    let best = known.iter().max_by(|a, b| alike(a).total_cmp(&alike(b)))?;
-    (alike(&best) >= ALIKE_MIN).then_some(best.as_str())
+    let far = |known: &str| strsim::damerau_levenshtein(name, known);
+    let alike = known.iter().filter(|known| strsim::jaro_winkler(name, known) >= ALIKE_MIN);
+    alike.min_by_key(|known| far(known)).map(String::as_str)
 }
 
 fn some_of(names: impl ExactSizeIterator<Item = String>) -> String {

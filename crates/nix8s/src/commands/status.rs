@@ -1,10 +1,13 @@
 //! `nix8s status`.
 
+use clap_complete::engine::ArgValueCandidates;
 use nix8s_engine::state::overview::Overview;
 use serde_json::json;
 
 use crate::commands::Cx;
+use crate::commands::complete;
 use crate::commands::remembered;
+use crate::commands::watch;
 use crate::error::CliError;
 use crate::error::Exit;
 use crate::output::Format;
@@ -16,6 +19,7 @@ Examples:
   nix8s status --simulate
   nix8s status prod --simulate -v
   nix8s status --simulate -o json
+  nix8s status --simulate --watch      again with every change, until Ctrl-C
 
 Tells what the last look of `apply` saw and what happened since; asks no machine.";
 
@@ -24,26 +28,42 @@ Tells what the last look of `apply` saw and what happened since; asks no machine
 #[command(after_help = EXAMPLES)]
 pub struct StatusArgs {
     /// Only this cluster
+    #[arg(add = ArgValueCandidates::new(complete::clusters))]
     cluster: Option<String>,
+    /// Show it again with every change, until Ctrl-C; where stdout is no terminal, a line for each change
+    #[arg(short, long)]
+    watch: bool,
 }
 
 /// Shows what is known.
 pub fn run(cx: &Cx<'_>, args: &StatusArgs) -> Result<Exit, CliError> {
-    let StatusArgs { cluster } = args;
-    let mut overviews: Vec<Overview> = Vec::new();
-    for cluster in remembered::clusters(cx, cluster.as_deref())? {
-        overviews.extend(cluster.overview()?);
+    let StatusArgs { cluster, watch } = args;
+    if *watch {
+        return watch::run(cx, cluster.as_deref());
     }
+    let overviews = overviews(cx, cluster.as_deref())?;
     match cx.out.format {
         Format::Json => cx.out.json(&json!({ "version": document::VERSION, "clusters": overviews })),
         Format::Text if overviews.is_empty() => remembered::nothing(cx),
         Format::Text => {
-            let shown: Vec<String> = overviews
-                .iter()
-                .map(|overview| status::render(overview, cx.out.detail, cx.out.paint))
-                .collect();
-            cx.out.data(&shown.join("\n"));
+            cx.out.data(&shown(cx, &overviews));
         }
     }
     Ok(Exit::Done)
+}
+
+/// What is known of the named cluster, or of all.
+pub fn overviews(cx: &Cx<'_>, cluster: Option<&str>) -> Result<Vec<Overview>, CliError> {
+    let mut overviews = Vec::new();
+    for cluster in remembered::clusters(cx, cluster)? {
+        overviews.extend(cluster.overview()?);
+    }
+    Ok(overviews)
+}
+
+/// The same as text.
+pub fn shown(cx: &Cx<'_>, overviews: &[Overview]) -> String {
+    let shown: Vec<String> =
+        overviews.iter().map(|overview| status::render(overview, cx.out.detail, cx.out.paint)).collect();
+    shown.join("\n")
 }

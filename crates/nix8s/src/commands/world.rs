@@ -1,14 +1,12 @@
 //! The world that a command works on: a cluster's state directory and, as long as there are no others, simulated
 //! machines.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use nix8s_core::model::Cluster;
 use nix8s_core::model::ClusterName;
-use nix8s_core::model::MachineName;
 use nix8s_core::past::Past;
 use nix8s_core::permit::Permit;
 use nix8s_engine::port::Store;
@@ -101,11 +99,6 @@ pub fn past(state: &StateDir) -> Result<Past, CliError> {
 pub fn unreadable(state: &StateDir, error: std::io::Error) -> CliError {
     CliError::new(Exit::Failed, format!("could not read the state in {}", state.root().display()))
         .because(error)
-}
-
-/// Machines that are remembered and may have left the configuration.
-pub fn remembered(past: &Past) -> BTreeSet<MachineName> {
-    past.machines.keys().cloned().collect()
 }
 
 /// The simulated world of a cluster, kept in its state directory. Must be called inside the runtime.

@@ -37,7 +37,8 @@ pub fn machine(what: &What) -> Option<&MachineName> {
         | What::MarkedDelete { machine, .. }
         | What::Undeleted { machine }
         | What::Retry { machine }
-        | What::Rebuild { machine } => Some(machine),
+        | What::Rebuild { machine }
+        | What::Reinstall { machine, .. } => Some(machine),
     }
 }
 
@@ -72,6 +73,11 @@ fn text(what: &What, paint: Paint) -> String {
         What::Undeleted { machine } => saw("asked   ", machine, "keep it, or let it come back"),
         What::Retry { machine } => saw("asked   ", machine, "try again what was given up"),
         What::Rebuild { machine } => saw("asked   ", machine, "roll its system out again"),
+        What::Reinstall { machine, scope: Some(scope) } => {
+            let text = format!("erase {} and install it once more", words::scope(*scope));
+            saw("asked   ", machine, &text)
+        }
+        What::Reinstall { machine, scope: None } => saw("asked   ", machine, "keep it as it is installed"),
     }
 }
 

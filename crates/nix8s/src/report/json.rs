@@ -52,6 +52,9 @@ pub fn progress(progress: &Progress) -> Option<Value> {
         }),
         Progress::StepSkipped { step, why } => json!({ "type": "step-skipped", "id": step.id, "why": why }),
         Progress::Waiting { waits, until } => json!({ "type": "waiting", "until": until, "waits": waits }),
+        Progress::Rested { ending, until } => {
+            json!({ "type": "rested", "until": until, "ending": ending })
+        }
         Progress::Warning { text } => json!({ "type": "warning", "text": text }),
         Progress::Ended { .. } => return None,
     })

@@ -10,6 +10,7 @@ use nix8s_core::plan::FailureClass;
 use nix8s_core::plan::Lane;
 use nix8s_core::plan::Step;
 use nix8s_core::plan::Wait;
+use nix8s_engine::converge::Ending;
 use nix8s_engine::progress::Progress;
 
 use crate::output::Detail;
@@ -40,6 +41,8 @@ pub struct Lines {
     pub starts: Starts,
     /// The waits that were told last: the same ones are not told again.
     pub told: Vec<Wait>,
+    /// How a loop rested when that was told last.
+    pub rested: Option<&'static str>,
 }
 
 impl Lines {
@@ -87,6 +90,7 @@ impl Lines {
                 format!("{}          {}: {}", paint.dim("skipped"), subject(&step.effect, paint), clean(why))
             }),
             Progress::Waiting { waits, until } => self.waiting(waits, *until),
+            Progress::Rested { ending, until } => self.rested(ending, *until),
             Progress::Warning { text } => Some(format!("{} {}", paint.yellow("warning:"), clean(text))),
             Progress::Ended { .. } => None,
         }
@@ -101,6 +105,37 @@ impl Lines {
                 Lane::Build | Lane::Copy | Lane::Install | Lane::Join => true,
             },
         }
+    }
+
+    /// How a loop stands, when that changes.
+    fn rested(&mut self, ending: &Ending, until: Timestamp) -> Option<String> {
+        let waits: &[Wait] = match ending {
+            Ending::NeedsPermit { waits } | Ending::WaitsOutside { waits } | Ending::TimedOut { waits } => {
+                waits
+            }
+            Ending::Converged | Ending::Interrupted | Ending::Refused { .. } | Ending::Bug { .. } => &[],
+        };
+        let before = self.rested.replace(ending.as_str());
+        if !waits.is_empty() {
+            return self.waiting(waits, until);
+        }
+        self.told.clear();
+        let text = match ending {
+            Ending::Bug { violations } => {
+                let first = violations.first().map_or("", |v| v.text.as_str());
+                format!(
+                    "the plan would break a rule, so nothing of it is done: {first}. This is a bug in nix8s"
+                )
+            }
+            Ending::Converged
+            | Ending::Interrupted
+            | Ending::Refused { .. }
+            | Ending::NeedsPermit { .. }
+            | Ending::WaitsOutside { .. }
+            | Ending::TimedOut { .. } => "everything is as configured".to_owned(),
+        };
+        let is_news = before != Some(ending.as_str()) || self.detail == Detail::Verbose;
+        is_news.then(|| format!("         {}   until {}: {text}", self.paint.green("rests"), clock(until)))
     }
 
     fn waiting(&mut self, waits: &[Wait], until: Timestamp) -> Option<String> {

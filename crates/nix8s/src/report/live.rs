@@ -76,6 +76,9 @@ impl Live {
                 let open = waits.iter().filter(|wait| wait.cause.ends() != Ends::Info);
                 self.waits = format!("until {}: {}", lines::clock(*until), waits::in_short(open));
             }
+            Progress::Rested { ending, until } => {
+                self.waits = format!("until {}: {}", lines::clock(*until), ending.as_str());
+            }
             Progress::StepSkipped { .. } | Progress::Warning { .. } => {}
             Progress::Ended { .. } => {
                 self.running.clear();

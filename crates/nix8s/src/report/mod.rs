@@ -1,12 +1,18 @@
 //! What people and programs get to read.
 
+pub mod change;
 pub mod diagnostic;
 pub mod event;
+pub mod graph;
 pub mod headline;
+pub mod history;
+pub mod html;
 pub mod json;
 pub mod lines;
 pub mod live;
+pub mod markup;
 pub mod names;
+pub mod page;
 pub mod plan;
 #[cfg(test)]
 mod sample;

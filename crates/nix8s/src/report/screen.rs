@@ -52,7 +52,7 @@ impl<'a> Screen<'a> {
             (Detail::Quiet | Detail::Normal, Time::Passes, false) => Starts::Long,
             (Detail::Quiet | Detail::Normal, Time::Passes, true) | (_, Time::Jumps, _) => Starts::None,
         };
-        let lines = Lines { paint: out.paint, detail: out.detail, starts, told: Vec::new() };
+        let lines = Lines { paint: out.paint, detail: out.detail, starts, told: Vec::new(), rested: None };
         Self { out, inner: Mutex::new(Inner { lines, live, began: None, last: None }) }
     }
 
@@ -140,6 +140,7 @@ fn matters(progress: &Progress) -> bool {
         | Progress::StepDone { .. }
         | Progress::StepSkipped { .. }
         | Progress::Waiting { .. }
+        | Progress::Rested { .. }
         | Progress::Ended { .. } => false,
     }
 }
@@ -152,6 +153,7 @@ fn time(progress: &Progress) -> Option<Timestamp> {
         | Progress::StepFailed { at, .. } => Some(*at),
         Progress::StepSkipped { .. }
         | Progress::Waiting { .. }
+        | Progress::Rested { .. }
         | Progress::Warning { .. }
         | Progress::Ended { .. } => None,
     }

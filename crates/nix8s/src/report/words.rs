@@ -104,6 +104,15 @@ pub fn system(effect: &Effect) -> Option<&str> {
     }
 }
 
+/// What a scope lets be erased.
+pub fn scope(scope: EraseScope) -> &'static str {
+    match scope {
+        EraseScope::System => "its system and etcd disks",
+        EraseScope::Foreign => "its system and etcd disks, whatever is on them,",
+        EraseScope::All => "all of its disks, data disks too,",
+    }
+}
+
 fn scope_words(scope: EraseScope) -> &'static str {
     match scope {
         EraseScope::System => "",

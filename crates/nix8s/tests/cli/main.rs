@@ -3,9 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test says by a panic that it failed")]
 
 mod apply;
+mod complete;
+mod explain;
 mod hostile;
 mod interrupt;
 mod node;
 mod project;
+mod report;
 mod usage;
 mod validate;
+mod watch;

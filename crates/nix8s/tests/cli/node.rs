@@ -118,9 +118,55 @@ fn retry_is_recorded_for_the_next_apply() {
 #[test]
 fn machines_that_nobody_knows_are_met_with_the_nearest() {
     let project = applied();
-    for verb in ["show", "delete", "undelete", "retry"] {
+    for verb in ["show", "delete", "undelete", "rebuild", "reinstall", "retry"] {
         let ran = project.run(&["node", verb, "prod-w9", "--simulate"]);
         assert_eq!(ran.code, 64, "{}", ran.all());
         assert!(ran.stderr.contains("Did you mean prod-w"), "{}", ran.all());
     }
+}
+
+#[test]
+fn a_rebuilt_machine_runs_its_system_once_more_and_only_once() {
+    let project = applied();
+    let ran = project.run(&["node", "rebuild", "w1", "--simulate"]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    assert!(project.run(&["node", "show", "w1", "--simulate"]).stdout.contains("rolled out again"));
+    let plan = project.run(&["plan", "--simulate"]);
+    assert!(plan.stdout.contains("switch:prod-w1"), "{}", plan.all());
+    assert!(!plan.stdout.contains("prod-w2"), "{}", plan.all());
+    assert_eq!(project.run(&["apply", "--simulate", "--yes"]).code, 0);
+    assert_eq!(project.run(&["plan", "--simulate"]).stdout, "prod: nothing to do.\n");
+    let ran = project.run(&["node", "rebuild", "--all", "--simulate"]);
+    assert_eq!((ran.code, ran.stdout.lines().count()), (0, 3), "{}", ran.all());
+    let ran = project.run(&["apply", "--simulate", "--yes"]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    assert_eq!(ran.stdout.matches(": switch to the system").count(), 3, "{}", ran.all());
+    assert_eq!(project.run(&["node", "rebuild", "--simulate"]).code, 64, "a machine or --all");
+}
+
+#[test]
+fn a_reinstalled_machine_leaves_is_erased_and_joins_again_once() {
+    let project = applied();
+    project.write("nix8s.yaml", format!("{SMALL}policy: {{ remove: true }}\n").as_bytes());
+    let ran = project.run(&["node", "reinstall", "w2", "--simulate"]);
+    insta::assert_snapshot!(ran.all());
+    let plan = project.run(&["plan", "--simulate"]);
+    assert!(plan.stdout.contains("! prod-w2: install NixOS"), "{}", plan.all());
+    let ran = project.run(&["apply", "--simulate", "--yes"]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    let events = project.run(&["events", "--simulate", "--node", "w2"]);
+    assert_eq!(events.stdout.matches("done     prod-w2: install NixOS").count(), 2, "{}", events.all());
+    assert_eq!(events.stdout.matches("done     prod-w2: join as worker").count(), 2, "{}", events.all());
+    assert_eq!(project.run(&["plan", "--simulate"]).stdout, "prod: nothing to do.\n", "it is good for once");
+}
+
+#[test]
+fn a_reinstallation_that_was_taken_back_never_happens() {
+    let project = applied();
+    project.run(&["node", "reinstall", "w2", "--erase", "all", "--simulate"]);
+    let shown = project.run(&["node", "show", "w2", "--simulate", "-o", "json"]).json();
+    assert_eq!(shown["reinstall"], "all");
+    let ran = project.run(&["node", "reinstall", "w2", "--undo", "--simulate"]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    assert_eq!(project.run(&["plan", "--simulate"]).stdout, "prod: nothing to do.\n");
 }

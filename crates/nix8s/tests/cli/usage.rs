@@ -34,6 +34,13 @@ fn help_of_every_command_has_an_example() {
         "node list",
         "node show",
         "node delete",
+        "node undelete",
+        "node rebuild",
+        "node reinstall",
+        "node retry",
+        "explain",
+        "completions",
+        "man",
     ];
     for command in commands {
         let mut args: Vec<&str> = command.split(' ').collect();

@@ -202,6 +202,20 @@ fn shape_of(tree: &Tree) -> Shape {
     }
 }
 
+/// What may stand somewhere, in words; bounds, words and the insides of lists and maps too.
+pub fn describe(kind: &Kind) -> String {
+    match kind {
+        Kind::Int(least, most) => format!("a whole number from {least} to {most}"),
+        Kind::List(item) => format!("a list, each item {}", describe(item)),
+        Kind::Named(form, below) => {
+            format!("a map; each key is {}, and holds {}", form.what, describe(below))
+        }
+        Kind::Either(kinds) => kinds.iter().map(describe).collect::<Vec<_>>().join(", or "),
+        Kind::Any | Kind::AnyMap => format!("{}, handed on as it is", name(kind)),
+        Kind::Flag | Kind::Number(..) | Kind::Text(_) | Kind::Words(..) | Kind::Table(_) => name(kind),
+    }
+}
+
 /// What a kind is called, for people.
 fn name(kind: &Kind) -> String {
     match kind {

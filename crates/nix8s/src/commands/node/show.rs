@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use clap_complete::engine::ArgValueCandidates;
 use nix8s_core::event::Event;
 use nix8s_core::model::Machine;
 use nix8s_core::plan::Wait;
@@ -11,6 +12,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::commands::Cx;
+use crate::commands::complete;
 use crate::commands::remembered;
 use crate::commands::remembered::Found;
 use crate::commands::world;
@@ -37,6 +39,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub struct ShowArgs {
     /// The machine's name, or its member's if that is unique
+    #[arg(add = ArgValueCandidates::new(complete::machines))]
     node: String,
 }
 
@@ -55,6 +58,10 @@ pub fn run(cx: &Cx<'_>, args: &ShowArgs) -> Result<Exit, CliError> {
     let config = store.read(&layout::config(&found.machine)).map_err(unreadable)?;
     let config: Option<Configured> = config.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let marked = store.read(&layout::delete(&found.machine)).map_err(unreadable)?.is_some();
+    let past = world::past(&found.cluster.state)?.machines.remove(&found.machine).unwrap_or_default();
+    let mut asked = Vec::new();
+    asked.extend(past.rebuild.then_some("its system is rolled out again by the next apply"));
+    asked.extend(past.reinstall.map(|_| "it is erased and installed once more by the next apply"));
     let mut events = store.events().map_err(unreadable)?;
     events.retain(|event| event::machine(&event.what) == Some(&found.machine));
     let newest = events.split_off(events.len().saturating_sub(EVENTS_MAX));
@@ -68,12 +75,14 @@ pub fn run(cx: &Cx<'_>, args: &ShowArgs) -> Result<Exit, CliError> {
             "is": found.overview.machines[&found.machine],
             "configured": config.map(|config| config.machine),
             "marked_for_removal": marked,
+            "rebuild": past.rebuild,
+            "reinstall": past.reinstall,
             "waits": waits,
             "events": newest,
         })),
         Format::Text => {
             let machine = config.map(|config| config.machine);
-            cx.out.data(&text(&found, machine.as_ref(), marked, &waits, &newest, cx.out.paint));
+            cx.out.data(&text(&found, machine.as_ref(), marked, &asked, &waits, &newest, cx.out.paint));
         }
     }
     Ok(Exit::Done)
@@ -83,6 +92,7 @@ fn text(
     found: &Found,
     machine: Option<&Machine>,
     marked: bool,
+    asked: &[&str],
     waits: &[&Wait],
     events: &[Event],
     paint: Paint,
@@ -110,6 +120,9 @@ fn text(
     }
     if let Some(version) = &is.version {
         line("version", version.to_string());
+    }
+    for text in asked {
+        line("asked", (*text).to_owned());
     }
     if marked {
         line(
