@@ -106,6 +106,7 @@ pub enum Command {
     Config(commands::config::ConfigArgs),
     Plan(commands::plan::PlanArgs),
     Apply(commands::apply::ApplyArgs),
+    Run(commands::run::RunArgs),
     Status(commands::status::StatusArgs),
     Events(commands::events::EventsArgs),
     Report(commands::report::ReportArgs),

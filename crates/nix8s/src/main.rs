@@ -6,6 +6,7 @@ mod error;
 mod explain;
 mod output;
 mod report;
+mod serve;
 
 use std::process::ExitCode;
 

@@ -46,6 +46,7 @@ const ALLOWED: &[Allowed] = &[
         ours: &["nix8s-core", "nix8s-engine", "nix8s-sim"],
         others: &[
             "async-trait",
+            "axum",
             "clap",
             "clap_complete",
             "clap_mangen",
@@ -54,6 +55,7 @@ const ALLOWED: &[Allowed] = &[
             "maud",
             "mimalloc",
             "notify",
+            "prometheus-client",
             "serde",
             "serde_json",
             "signal-hook",

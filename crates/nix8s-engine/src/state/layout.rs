@@ -12,6 +12,10 @@ pub const OVERVIEW: &str = "overview.json";
 pub const KIND: &str = "kind";
 /// Who plans.
 pub const LOCK: &str = "lock";
+/// When a loop last looked (`nix8s run`).
+pub const HEARTBEAT: &str = "heartbeat.json";
+/// Written when a person left a marker: a loop that rests looks at once.
+pub const WAKE: &str = "wake";
 /// An admin kubeconfig that works from here.
 pub const KUBECONFIG: &str = "k8s/kubeconfig";
 /// When the cluster was initialised.

@@ -41,7 +41,8 @@ pub fn delete(store: &dyn Store, machine: &MachineName, leaving: Leaving) -> io:
     store.remove(&layout::undelete(machine))?;
     let marker = Delete { lost: leaving == Leaving::Lost };
     let bytes = serde_json::to_vec(&marker).map_err(io::Error::other)?;
-    store.write(&layout::delete(machine), &bytes)
+    store.write(&layout::delete(machine), &bytes)?;
+    store.write(layout::WAKE, b"")
 }
 
 /// Takes a removal back, or lets a removed member come back.
@@ -49,7 +50,8 @@ pub fn delete(store: &dyn Store, machine: &MachineName, leaving: Leaving) -> io:
 /// # Errors
 /// When the marker could not be written.
 pub fn undelete(store: &dyn Store, machine: &MachineName) -> io::Result<()> {
-    store.write(&layout::undelete(machine), b"{}")
+    store.write(&layout::undelete(machine), b"{}")?;
+    store.write(layout::WAKE, b"")
 }
 
 /// The past as it will be once markers are taken in: for commands that only read.

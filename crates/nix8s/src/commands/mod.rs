@@ -15,12 +15,14 @@ pub mod plan;
 mod project;
 mod remembered;
 pub mod report;
+pub mod run;
 mod scratch;
 mod signal;
 pub mod status;
 pub mod validate;
 pub mod version;
 mod watch;
+mod watcher;
 mod world;
 
 use clap::Parser;
@@ -79,6 +81,7 @@ fn dispatch(cx: &Cx<'_>, command: &Command) -> Result<Exit, CliError> {
         Command::Config(args) => config::run(cx, args),
         Command::Plan(args) => plan::run(cx, args),
         Command::Apply(args) => apply::run(cx, args),
+        Command::Run(args) => run::run(cx, args),
         Command::Status(args) => status::run(cx, args),
         Command::Events(args) => events::run(cx, args),
         Command::Report(args) => report::run(cx, args),

@@ -10,6 +10,7 @@ mod interrupt;
 mod node;
 mod project;
 mod report;
+mod run;
 mod usage;
 mod validate;
 mod watch;

@@ -1,0 +1,197 @@
+//! `nix8s run`.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap_complete::engine::ArgValueCandidates;
+use jiff::Timestamp;
+use nix8s_core::model::Cluster;
+use nix8s_core::model::Policy;
+use nix8s_engine::converge::Kept;
+use nix8s_engine::converge::keep;
+use nix8s_engine::port::Store as _;
+use nix8s_engine::state::dir::StateDir;
+use nix8s_engine::state::layout;
+use nix8s_engine::stop::Stop;
+use nix8s_engine::wake::Caller;
+use serde_json::json;
+
+use crate::commands::Cx;
+use crate::commands::complete;
+use crate::commands::needs_machines;
+use crate::commands::permit;
+use crate::commands::permit::PermitArgs;
+use crate::commands::project;
+use crate::commands::signal;
+use crate::commands::watcher;
+use crate::commands::world;
+use crate::error::CliError;
+use crate::error::Exit;
+use crate::report::screen::Ear as ScreenEar;
+use crate::report::screen::Screen;
+use crate::serve::board::Board;
+use crate::serve::board::Ear;
+use crate::serve::board::Shared;
+use crate::serve::http;
+
+const EXAMPLES: &str = "\
+Examples:
+  nix8s run prod                                keep it as configured, looking every `reconciler.interval`
+  nix8s run prod --listen 127.0.0.1:9108        /metrics, /healthz, /readyz, and a page about the cluster
+  nix8s run --simulate --pace 1 --faults some   on simulated machines
+
+Nobody is asked: `policy` says what may happen, everything else waits for an `apply` by a person. The configuration is
+taken up again when its files change; one with errors is told, and the one before is kept. Ctrl-C or SIGTERM once
+finishes the steps that run.";
+
+/// Keep a cluster as it is configured, for ever and within policy
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct RunArgs {
+    /// The cluster; may be left out when there is only one
+    #[arg(add = ArgValueCandidates::new(complete::clusters))]
+    cluster: Option<String>,
+    /// Answer HTTP here: ADDRESS:PORT. It tells no secrets, but anybody who reaches it may read
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+}
+
+/// How long a loop may say nothing beyond the time that its longest step may take.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// A loop under way.
+struct Keeper<'a> {
+    cx: &'a Cx<'a>,
+    state: &'a Arc<StateDir>,
+    board: Shared,
+    caller: Caller,
+}
+
+/// Keeps the cluster until it is asked to stop.
+pub fn run(cx: &Cx<'_>, args: &RunArgs) -> Result<Exit, CliError> {
+    let RunArgs { cluster, listen } = args;
+    needs_machines(cx.global, "run")?;
+    refuse(cx)?;
+    let fleet = project::fleet(cx)?;
+    let wanted = project::changing(&fleet, cluster.as_deref())?;
+    let state = world::open_to_plan(cx, &wanted.name, "run")?;
+    let patience = wanted.reconciler.timeout + PATIENCE;
+    let board = Shared::new(Board::new(wanted.name.as_str(), Timestamp::now(), patience));
+    let keeper = Keeper { cx, state: &state, board, caller: Caller::new() };
+    if let Some(at) = listen {
+        let is_simulated = cx.global.simulate;
+        let served = http::Served { board: keeper.board.clone(), state: Arc::clone(&state), is_simulated };
+        let here = http::serve(*at, served)?;
+        cx.out.say(&format!("Listening at http://{here}: /metrics, /healthz, /readyz."));
+    }
+    // Watched before it is read again: what changes in between is told and not missed.
+    let _watcher = watcher::watch(&sources(cx)?, state.root(), &keeper.caller)?;
+    let screen = Screen::new(cx.out, world::time(cx.global));
+    let mut stop = signal::stop(screen.teller())?;
+    let runtime = world::runtime(cx.global)?;
+    let (mut cluster, mut policy) = (wanted, fleet.policy);
+    loop {
+        match runtime.block_on(keeper.keep(&cluster, policy, &screen, &mut stop))? {
+            Kept::Stopped => return Ok(Exit::Done),
+            Kept::Reconfigured => match keeper.again(&cluster) {
+                Ok((next, allowed)) => {
+                    (cluster, policy) = (next, allowed);
+                    keeper.board.change(|board| (board.reloads, board.wrong) = (board.reloads + 1, None));
+                    screen.aside(|| cx.out.say("The configuration changed, and is taken up."));
+                }
+                Err(error) => {
+                    let message = error.to_string();
+                    screen.aside(|| {
+                        super::report(cx.out, &error);
+                        cx.out.say("The configuration from before is kept until this is mended.");
+                    });
+                    keeper.board.change(|board| board.wrong = Some(message));
+                }
+            },
+        }
+    }
+}
+
+/// What a loop cannot work with.
+fn refuse(cx: &Cx<'_>) -> Result<(), CliError> {
+    if cx.global.simulate && cx.global.pace.is_none() {
+        return Err(CliError::new(Exit::Usage, "simulated time would jump for ever")
+            .hint("Let it pass: `nix8s run --simulate --pace 1`."));
+    }
+    if cx.global.config.as_deref() == Some(Path::new("-")) {
+        return Err(CliError::new(
+            Exit::Usage,
+            "the configuration is read again when it changes, which standard input cannot be",
+        )
+        .hint("Name a file or a folder with --config."));
+    }
+    Ok(())
+}
+
+/// The files of the configuration.
+fn sources(cx: &Cx<'_>) -> Result<Vec<PathBuf>, CliError> {
+    Ok(project::sources(cx)?.into_iter().map(|source| PathBuf::from(source.name)).collect())
+}
+
+impl Keeper<'_> {
+    async fn keep(
+        &self,
+        cluster: &Arc<Cluster>,
+        policy: Policy,
+        screen: &Screen<'_>,
+        stop: &mut Stop,
+    ) -> Result<Kept, CliError> {
+        let wake = self.caller.listen();
+        let (none, past) = (PermitArgs::default(), world::past(self.state)?);
+        let permit = none.permit(cluster, &past, permit::denied(policy, &none, &past))?;
+        let (world, simulation) = world::simulate(self.cx.global, cluster, self.state, permit)?;
+        let mut looked = |board: &Board| self.heartbeat(board);
+        let mut also = ScreenEar(screen);
+        let mut ear = Ear { board: &self.board, also: &mut also, looked: &mut looked };
+        let kept = keep(&world, &wake, stop, &mut ear).await;
+        if let Some(first) = simulation.violations().first() {
+            let message = format!("a rule was broken as seen from outside, which is a bug in nix8s: {first}");
+            return Err(CliError::new(Exit::Refused, message));
+        }
+        kept.map_err(|error| {
+            CliError::new(
+                Exit::Failed,
+                format!("could not remember what was done in {}", self.state.root().display()),
+            )
+            .because(error)
+            .hint("Nothing more was begun. Mend it and start `nix8s run` again: it resumes.")
+        })
+    }
+
+    /// Leaves a sign of life with every look, for people and for monitoring that cannot ask over HTTP.
+    fn heartbeat(&self, board: &Board) {
+        let sign = json!({
+            "schema": 1,
+            "at": board.looked,
+            "pid": std::process::id(),
+            "began": board.began,
+            "looks": board.looks,
+        });
+        let bytes = serde_json::to_vec_pretty(&sign).expect("a document has string keys");
+        // The next look leaves another; what matters of the state directory is written elsewhere, and checked there.
+        let _ = self.state.write(layout::HEARTBEAT, &bytes);
+    }
+
+    /// The configuration as it is now.
+    fn again(&self, before: &Cluster) -> Result<(Arc<Cluster>, Policy), CliError> {
+        let fleet = project::fleet(self.cx)?;
+        let names: BTreeSet<&str> = fleet.clusters.keys().map(|name| name.as_str()).collect();
+        let found = fleet.clusters.values().find(|cluster| cluster.name == before.name);
+        let Some(found) = found else {
+            let message = format!("{} is in the configuration no more", before.name);
+            return Err(CliError::new(Exit::Configuration, message)
+                .hint("Nothing is removed for that: `nix8s reset` takes a cluster down.")
+                .hint(format!("There are {}.", names.into_iter().collect::<Vec<_>>().join(", "))));
+        };
+        Ok((Arc::clone(found), fleet.policy))
+    }
+}

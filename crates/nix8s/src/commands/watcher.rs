@@ -1,0 +1,138 @@
+//! Watches what a loop depends on: the files of the configuration, and markers in the state directory.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use nix8s_engine::state::layout;
+use nix8s_engine::wake::Caller;
+use notify::EventKind;
+use notify::RecommendedWatcher;
+use notify::RecursiveMode;
+use notify::Watcher as _;
+
+use crate::error::CliError;
+use crate::error::Exit;
+
+/// Editors and version control write a file in several steps: it is read when nothing has come for this long.
+const SETTLE: Duration = Duration::from_millis(300);
+
+/// What a change means for the loop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum News {
+    /// A file of the configuration changed.
+    Configuration,
+    /// A person left a marker.
+    Marker,
+}
+
+/// Watches as long as the returned value lives. Folders are watched and not files, because editors replace files.
+pub fn watch(sources: &[PathBuf], state: &Path, caller: &Caller) -> Result<RecommendedWatcher, CliError> {
+    let (tell, hear) = mpsc::channel();
+    let wake = state.join(layout::WAKE);
+    let mut watcher = notify::recommended_watcher(move |event: Result<notify::Event, notify::Error>| {
+        let Ok(event) = event else { return };
+        if let Some(news) = news(&event, &wake) {
+            // Nobody hears when the process ends.
+            let _ = tell.send(news);
+        }
+    })
+    .map_err(unwatchable)?;
+    for folder in folders(sources).iter().map(PathBuf::as_path).chain([state]) {
+        watcher.watch(folder, RecursiveMode::NonRecursive).map_err(unwatchable)?;
+    }
+    let caller = caller.clone();
+    // Ends with the watcher, which holds the other side.
+    thread::spawn(move || {
+        while let Ok(first) = hear.recv() {
+            let mut all = vec![first];
+            while let Ok(more) = hear.recv_timeout(SETTLE) {
+                all.push(more);
+            }
+            if all.contains(&News::Configuration) {
+                caller.reload();
+            } else {
+                caller.look();
+            }
+        }
+    });
+    Ok(watcher)
+}
+
+/// The folders in which files of the configuration are, or may come to be.
+fn folders(sources: &[PathBuf]) -> BTreeSet<PathBuf> {
+    let here = |path: &Path| if path == Path::new("") { PathBuf::from(".") } else { path.to_owned() };
+    let mut folders: BTreeSet<PathBuf> = sources.iter().filter_map(|file| file.parent()).map(here).collect();
+    // A folder's other parts may be empty as yet.
+    for folder in folders.clone() {
+        let beside = ["nodes", "clusters", "nix8s.d"].map(|name| folder.join(name));
+        folders.extend(beside.into_iter().filter(|path| path.is_dir()));
+        let above = folder.parent().filter(|_| {
+            matches!(folder.file_name().and_then(OsStr::to_str), Some("nodes" | "clusters" | "nix8s.d"))
+        });
+        folders.extend(above.map(here));
+    }
+    folders
+}
+
+/// What an event means, if anything: nix8s itself writes a lot into its state directory.
+pub fn news(event: &notify::Event, wake: &Path) -> Option<News> {
+    if matches!(event.kind, EventKind::Access(_)) {
+        return None;
+    }
+    let is_configuration = |path: &PathBuf| {
+        let ending = path.extension().and_then(OsStr::to_str);
+        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        matches!(ending, Some("yaml" | "yml")) && !hidden
+            || ending == Some("json") && !hidden && path.parent() != wake.parent()
+    };
+    if event.paths.iter().any(is_configuration) {
+        return Some(News::Configuration);
+    }
+    event.paths.iter().any(|path| path == wake).then_some(News::Marker)
+}
+
+fn unwatchable(error: notify::Error) -> CliError {
+    CliError::new(Exit::Failed, "could not watch the configuration and the state directory")
+        .because(error)
+        .hint("Too many watches may be in use (fs.inotify.max_user_watches, fs.inotify.max_user_instances).")
+}
+
+#[cfg(test)]
+mod tests {
+    use notify::event::AccessKind;
+    use notify::event::CreateKind;
+    use notify::event::ModifyKind;
+
+    use super::*;
+
+    fn of(kind: EventKind, path: &str) -> Option<News> {
+        news(&notify::Event::new(kind).add_path(PathBuf::from(path)), Path::new("/state/prod/wake"))
+    }
+
+    #[test]
+    fn files_of_the_configuration_and_markers_are_news_and_nothing_else() {
+        let written = EventKind::Modify(ModifyKind::Any);
+        let made = EventKind::Create(CreateKind::File);
+        assert_eq!(of(written, "/project/nix8s.yaml"), Some(News::Configuration));
+        assert_eq!(of(made, "/project/clusters/prod.json"), Some(News::Configuration));
+        assert_eq!(of(EventKind::Access(AccessKind::Any), "/project/nix8s.yaml"), None);
+        assert_eq!(of(written, "/project/.nix8s.yaml.swp"), None);
+        assert_eq!(of(written, "/project/.hidden.yaml"), None);
+        assert_eq!(of(written, "/state/prod/overview.json"), None);
+        assert_eq!(of(written, "/state/prod/events.jsonl"), None);
+        assert_eq!(of(made, "/state/prod/wake"), Some(News::Marker));
+    }
+
+    #[test]
+    fn the_folders_of_a_configuration_are_watched() {
+        let of = |names: &[&str]| folders(&names.iter().map(PathBuf::from).collect::<Vec<_>>());
+        assert_eq!(of(&["nix8s.yaml"]), BTreeSet::from([PathBuf::from(".")]));
+        let both = BTreeSet::from([PathBuf::from("x"), PathBuf::from("x/nodes")]);
+        assert_eq!(of(&["x/nodes/w.yaml"]), both);
+    }
+}
