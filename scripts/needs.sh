@@ -15,7 +15,7 @@ if ! command -v cc >/dev/null; then
     apt-get update -qq >&2
     apt-get install -qq --yes --no-install-recommends gcc libc6-dev >&2
   else
-    lacking+=("a C linker. Debian: apt-get install gcc libc6-dev; others: your compiler package")
+    lacking+=("a C compiler. Debian: apt-get install gcc libc6-dev; others: your compiler package")
   fi
 fi
 

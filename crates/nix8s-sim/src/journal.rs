@@ -8,6 +8,7 @@ use std::fs::OpenOptions;
 use std::io;
 use std::io::Write;
 use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use nix8s_core::model::Cluster;
@@ -33,6 +34,7 @@ pub const FILE: &str = "world.jsonl";
 /// An open journal.
 #[derive(Debug)]
 pub struct Journal {
+    dir: PathBuf,
     file: File,
     written: Ms,
 }
@@ -53,7 +55,7 @@ enum Record<'a> {
     Count(u64),
     Secrets(Cow<'a, BTreeSet<Secret>>),
     Built(StorePath),
-    Metal(MachineName, Option<Cow<'a, Metal>>),
+    Metal(MachineName, Option<Box<Cow<'a, Metal>>>),
     Node(MachineName, Option<Cow<'a, Node>>),
     Pod(String, Option<Cow<'a, WorldPod>>),
     System(StorePath, Option<Cow<'a, Kind>>),
@@ -102,7 +104,14 @@ impl Journal {
         file.write_all(&encode(world.now, everything(world)))?;
         file.sync_all()?;
         std::fs::rename(&temporary, &path)?;
-        Ok(Self { file: OpenOptions::new().append(true).open(&path)?, written: world.now })
+        let file = OpenOptions::new().append(true).open(&path)?;
+        Ok(Self { dir: dir.to_owned(), file, written: world.now })
+    }
+
+    /// Writes the whole world anew, so that whoever opens it next reads how it is and not how it came to be so.
+    pub(crate) fn compact(&mut self, world: &World) -> io::Result<()> {
+        *self = Self::create(&self.dir, world)?;
+        Ok(())
     }
 
     /// Writes down what changed, in one piece.
@@ -131,7 +140,7 @@ fn record(world: &World, key: Key) -> Record<'_> {
         Key::Secrets => Record::Secrets(Cow::Borrowed(&world.common.secrets)),
         Key::Built(path) => Record::Built(path),
         Key::Metal(name) => {
-            let value = world.metal.get(&name).map(Cow::Borrowed);
+            let value = world.metal.get(&name).map(Cow::Borrowed).map(Box::new);
             Record::Metal(name, value)
         }
         Key::Node(name) => {

@@ -136,6 +136,14 @@ impl Simulation {
         self.shared.with(|w| w.check.violations.clone())
     }
 
+    /// Ends a session: what comes next reads the world as it is, and not everything that happened in it.
+    ///
+    /// # Errors
+    /// When the world could not be written anew. It is whole without that.
+    pub fn close(&self) -> io::Result<()> {
+        self.shared.compact()
+    }
+
     /// What the ports share: for deaths and revivals.
     pub fn shared(&self) -> &Arc<Shared> {
         &self.shared

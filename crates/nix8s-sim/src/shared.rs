@@ -79,6 +79,12 @@ impl Shared {
         result
     }
 
+    /// Writes the world down as it is now, in short.
+    pub(crate) fn compact(&self) -> std::io::Result<()> {
+        let world = locked(&self.world);
+        self.journal.as_ref().map_or(Ok(()), |journal| locked(journal).compact(&world))
+    }
+
     /// Lets time pass. Never returns once the process is dead.
     pub(crate) async fn pass(&self, ms: Ms) {
         if ms > 0 {

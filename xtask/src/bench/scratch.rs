@@ -111,6 +111,20 @@ fn subjects(document: &Value, machines: &mut BTreeSet<String>) {
     }
 }
 
+/// Builds and runs an example of the simulated world, and reads what it prints.
+pub fn example(name: &str) -> Result<Value, Failure> {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
+    let output = Command::new(cargo)
+        .args(["run", "--quiet", "--release", "--manifest-path", manifest])
+        .args(["-p", "nix8s-sim", "--example", name])
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|e| format!("could not run the example {name}: {e}"))?;
+    serde_json::from_slice(&output.stdout)
+        .map_err(|e| format!("the example {name}: {e}: {}", String::from_utf8_lossy(&output.stderr)))
+}
+
 fn release_folder() -> Result<PathBuf, Failure> {
     // xtask itself is in `<target>/debug`.
     let me = std::env::current_exe().map_err(|e| format!("where is this program? {e}"))?;

@@ -2,6 +2,8 @@
 //!
 //! Runs on every plan, in release builds too. If it fires, nothing runs: it is a fault of nix8s.
 
+mod whole;
+
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
@@ -47,7 +49,7 @@ pub fn check(cluster: &Cluster, seen: &Observed, plan: &Plan, permit: &Permit) -
             by_machine.entry(machine).or_default().push(&step.effect);
         }
     }
-    let down = goes_down(&by_machine);
+    let down = whole::goes_down(&by_machine);
     let nodes = seen.api.known().into_iter().flat_map(|api| &api.nodes);
     let mut check = Check {
         cluster,
@@ -56,8 +58,8 @@ pub fn check(cluster: &Cluster, seen: &Observed, plan: &Plan, permit: &Permit) -
         by_machine,
         down,
         control_planes: nodes.filter(|(_, node)| node.control_plane).collect(),
-        etcd: etcd(seen),
-        failed: failed(cluster, seen),
+        etcd: whole::etcd(seen),
+        failed: whole::failed(cluster, seen),
         found: Vec::new(),
     };
     for step in &plan.steps {
@@ -89,31 +91,6 @@ struct Check<'a> {
     /// Machines on which the systems that are wanted now failed.
     failed: u32,
     found: Vec<Violation>,
-}
-
-/// Machines of which the plan drains, cleans or removes something that runs.
-fn goes_down<'a>(by_machine: &BTreeMap<&'a MachineName, Vec<&'a Effect>>) -> BTreeSet<&'a MachineName> {
-    let takes = |e: &&Effect| {
-        matches!(
-            e.kind(),
-            EffectKind::Cordon | EffectKind::Drain | EffectKind::UpgradeComponents | EffectKind::LeaveEtcd
-        ) || matches!(e, Effect::Clean { orphan: false, .. })
-    };
-    by_machine.iter().filter(|(_, effects)| effects.iter().any(takes)).map(|(name, _)| *name).collect()
-}
-
-fn etcd(seen: &Observed) -> Option<&[EtcdMember]> {
-    let answers = seen.machines.values().filter_map(|m| m.probe.as_ref()?.etcd.as_deref());
-    answers.max_by_key(|members| (members.iter().filter(|m| m.healthy).count(), members.len()))
-}
-
-fn failed(cluster: &Cluster, seen: &Observed) -> u32 {
-    let Some(wanted) = seen.wanted.known() else { return 0 };
-    let failed = seen.past.machines.iter().filter(|(name, past)| {
-        cluster.machines.contains_key(*name)
-            && wanted.get(*name).is_some_and(|w| past.bad.contains_key(&w.path))
-    });
-    failed.count() as u32
 }
 
 impl<'a> Check<'a> {

@@ -206,7 +206,7 @@ async fn removing_the_config_hash_asks_for_a_rebuild_once() {
     export_once(store, &cluster, &seen(&cluster));
     let hash = text(store, "nodes/w1/config-hash").expect("it runs what it should");
     marker::take_in(store, &cluster, &mut journal).unwrap();
-    assert_eq!(recorded(&fakes), [ours.clone()]);
+    assert_eq!(recorded(&fakes), std::slice::from_ref(&ours));
     store.remove("nodes/w1/config-hash").unwrap();
     for _ in 0..3 {
         marker::take_in(store, &cluster, &mut journal).unwrap();

@@ -95,6 +95,12 @@ fn carry_out(
         let settings = Settings { command: "apply".to_owned(), covered: None, patience: PATIENCE };
         let mut asker = Asker { screen: &screen, out: cx.out, cluster, asked };
         let report = converge::converge(&world, &settings, &mut asker, &mut stop, &mut Ear(&screen)).await;
+        if let Err(error) = simulation.close() {
+            cx.out.say(&format!(
+                "{} closing the simulated world: {error}",
+                cx.out.paint_err.yellow("warning:")
+            ));
+        }
         let broken = simulation.violations();
         if let Some(first) = broken.first() {
             let message = format!("a rule was broken as seen from outside, which is a bug in nix8s: {first}");
