@@ -168,7 +168,7 @@ impl StateDir {
 
     /// Only the planner writes; others leave markers.
     fn may_write(&self, path: &str) -> io::Result<()> {
-        let is_marker = path.ends_with("/DELETE") || path.ends_with("/UNDELETE");
+        let is_marker = path.ends_with("/DELETE") || path.ends_with("/UNDELETE") || path == layout::WAKE;
         if self.lock.is_some() || is_marker {
             return Ok(());
         }
