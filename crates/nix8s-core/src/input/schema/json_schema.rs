@@ -9,6 +9,7 @@ use super::DOCUMENT;
 use super::Key;
 use super::Kind;
 use super::Note;
+use super::about::about;
 
 /// The schema of a document (2020-12).
 pub fn json_schema() -> Value {
@@ -16,14 +17,14 @@ pub fn json_schema() -> Value {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A configuration of nix8s",
     });
-    if let (Value::Object(all), Value::Object(document)) = (&mut all, of(&DOCUMENT)) {
+    if let (Value::Object(all), Value::Object(document)) = (&mut all, of(&DOCUMENT, "")) {
         all.extend(document);
     }
     all
 }
 
 /// `null` fits everywhere in a map: it removes what a template says.
-fn of(kind: &Kind) -> Value {
+fn of(kind: &Kind, path: &str) -> Value {
     match kind {
         Kind::Any => json!({}),
         Kind::AnyMap => json!({ "type": ["object", "null"] }),
@@ -41,15 +42,19 @@ fn of(kind: &Kind) -> Value {
         // A version such as 1.34 is read as a text even without quotes.
         Kind::Text(form) => json!({ "type": ["string", "number", "null"], "description": form.what }),
         Kind::Words(words, older) => words_(words, older),
-        Kind::List(item) => json!({ "type": ["array", "null"], "items": without_null(of(item)) }),
-        Kind::Table(tables) => table(tables),
+        Kind::List(item) => {
+            json!({ "type": ["array", "null"], "items": without_null(of(item, &format!("{path}[]"))) })
+        }
+        Kind::Table(tables) => table(tables, path),
         Kind::Named(name, below) => json!({
             "type": ["object", "null"],
             "description": format!("by name: {}", name.what),
             "patternProperties": { "^x-": true },
-            "additionalProperties": of(below),
+            "additionalProperties": of(below, &format!("{path}.*")),
         }),
-        Kind::Either(kinds) => json!({ "anyOf": kinds.iter().map(of).collect::<Vec<_>>() }),
+        Kind::Either(kinds) => {
+            json!({ "anyOf": kinds.iter().map(|kind| of(kind, path)).collect::<Vec<_>>() })
+        }
     }
 }
 
@@ -77,9 +82,11 @@ fn without_null(mut schema: Value) -> Value {
     schema
 }
 
-fn table(tables: &[&[Key]]) -> Value {
+fn table(tables: &[&[Key]], path: &str) -> Value {
     let keys = tables.iter().flat_map(|table| table.iter());
-    let properties: Map<String, Value> = keys.map(|key| (key.name.to_owned(), property(key))).collect();
+    let dot = if path.is_empty() { "" } else { "." };
+    let one = |key: &Key| (key.name.to_owned(), property(key, &format!("{path}{dot}{}", key.name)));
+    let properties: Map<String, Value> = keys.map(one).collect();
     json!({
         "type": ["object", "null"],
         "properties": properties,
@@ -88,22 +95,29 @@ fn table(tables: &[&[Key]]) -> Value {
     })
 }
 
-fn property(key: &Key) -> Value {
-    let mut schema = of(&key.kind);
+/// A key: what it is for, how it is written, and whether it is honoured now.
+fn property(key: &Key, path: &str) -> Value {
+    let mut schema = of(&key.kind, path);
+    let mut sentences: Vec<String> = about(path).map(str::to_owned).into_iter().collect();
+    if let Some(form) = schema["description"].as_str() {
+        sentences.push(format!("Written as {form}."));
+    }
     match key.note {
         Note::Now => {}
         Note::Later(what) => {
-            schema["description"] =
-                format!("{what}: read and checked, carried out by a later version").into();
+            sentences.push(format!("Read and checked; a later version carries it out ({what})."));
         }
         Note::Older(now) => {
             schema["deprecated"] = true.into();
-            schema["description"] = format!("an older spelling; today: {now}").into();
+            sentences.push(format!("An older spelling; today: {now}."));
         }
         Note::Secret => {
             schema["writeOnly"] = true.into();
-            schema["description"] = "a secret: better kept in the encrypted file than here".into();
+            sentences.push("A secret: better kept in the encrypted file than here.".to_owned());
         }
+    }
+    if !sentences.is_empty() {
+        schema["description"] = sentences.join(" ").into();
     }
     schema
 }
