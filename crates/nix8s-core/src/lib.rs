@@ -7,6 +7,8 @@
 pub mod digest;
 pub mod distribution;
 pub mod event;
+pub mod export;
+pub mod import;
 pub mod input;
 pub mod lifecycle;
 pub mod membership;

@@ -102,6 +102,7 @@ impl Global {
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    Init(commands::init::InitArgs),
     Validate(commands::validate::ValidateArgs),
     Config(commands::config::ConfigArgs),
     Plan(commands::plan::PlanArgs),

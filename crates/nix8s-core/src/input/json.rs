@@ -11,7 +11,9 @@ pub fn canonical(tree: &Tree, out: &mut String) {
         Value::Null => out.push_str("null"),
         Value::Bool(truth) => out.push_str(if *truth { "true" } else { "false" }),
         Value::Integer(number) => write!(out, "{number}").expect("writing to a String"),
-        Value::Float(_, text) => out.push_str(text),
+        // By value: 1.50 is 1.5. Where a text is meant, it has become one before.
+        Value::Float(number, text) if !number.is_finite() => out.push_str(text),
+        Value::Float(number, _) => write!(out, "{number:?}").expect("writing to a String"),
         Value::Text(text) => write!(out, "{text:?}").expect("writing to a String"),
         Value::List(items) => {
             out.push('[');

@@ -15,6 +15,7 @@ pub mod report;
 pub mod resolve;
 pub mod schema;
 pub mod tree;
+pub mod written;
 
 use crate::model::Fleet;
 use report::Path;
@@ -80,6 +81,7 @@ fn read(sources: &[Source]) -> (Tree, Report) {
     }
     let mut document = merge::merge(parts, &mut report);
     schema::walk::check(&document, &schema::DOCUMENT, &Path::Root, &mut report);
+    schema::settle::settle(&mut document, &schema::DOCUMENT);
     older::rewrite(&mut document, &mut report);
     check::level::check(&document, &mut report);
     check::provisioning::check(&document, &mut report);
@@ -96,6 +98,16 @@ pub fn resolved_document(sources: &[Source]) -> (Option<serde_json::Value>, Vec<
     let fleet = fleet::build(&document, &templates, &mut report);
     let shown = report.is_clean().then(|| document::resolved(&document, &templates, &fleet));
     (shown, report.into_diagnostics())
+}
+
+/// The document as it was written, of all its sources and in today's spellings. `None` when there is at least one
+/// error.
+pub fn written_document(sources: &[Source]) -> (Option<written::Written>, Vec<Diagnostic>) {
+    let (document, mut report) = read(sources);
+    let templates = Templates::of(&document, &mut report);
+    drop(fleet::build(&document, &templates, &mut report));
+    let written = report.is_clean().then(|| written::written(&document));
+    (written, report.into_diagnostics())
 }
 
 /// The settings of every member with all of its template and without defaults: `clusters.<name>.<member>`. What

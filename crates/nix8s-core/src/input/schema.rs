@@ -3,10 +3,12 @@
 pub mod about;
 pub mod bootstrap;
 pub mod cluster;
+pub mod json_schema;
 pub mod node;
 pub mod platform;
 pub mod provisioning;
 pub mod script;
+pub mod settle;
 pub mod walk;
 
 use super::form;
@@ -131,3 +133,63 @@ const USER: Kind = Kind::Table(&[&[
     key("hashedPasswordFile", Kind::Text(&form::FILE)),
     key("groups", Kind::List(&Kind::Text(&form::USER))),
 ]]);
+
+/// Looking into a table without walking a document.
+impl Kind {
+    /// The place of a key in the order of the reference; keys that the table does not have come last.
+    pub fn place_of(&self, key: &str) -> usize {
+        match self {
+            Self::Table(tables) => {
+                let mut keys = tables.iter().flat_map(|table| table.iter());
+                keys.position(|known| known.name == key).unwrap_or(usize::MAX)
+            }
+            Self::Either(kinds) => kinds.iter().map(|kind| kind.place_of(key)).min().unwrap_or(usize::MAX),
+            Self::Any
+            | Self::AnyMap
+            | Self::Flag
+            | Self::Int(..)
+            | Self::Number(..)
+            | Self::Text(_)
+            | Self::Words(..)
+            | Self::List(_)
+            | Self::Named(..) => usize::MAX,
+        }
+    }
+
+    /// What stands under a key of a map.
+    pub fn below(&self, key: &str) -> Option<&Self> {
+        match self {
+            Self::Table(tables) => {
+                let mut keys = tables.iter().flat_map(|table| table.iter());
+                keys.find(|known| known.name == key).map(|known| &known.kind)
+            }
+            Self::Named(_, below) => Some(below),
+            Self::Either(kinds) => kinds.iter().find_map(|kind| kind.below(key)),
+            Self::Any
+            | Self::AnyMap
+            | Self::Flag
+            | Self::Int(..)
+            | Self::Number(..)
+            | Self::Text(_)
+            | Self::Words(..)
+            | Self::List(_) => None,
+        }
+    }
+
+    /// What stands in a list.
+    pub fn item(&self) -> Option<&Self> {
+        match self {
+            Self::List(item) => Some(item),
+            Self::Either(kinds) => kinds.iter().find_map(Self::item),
+            Self::Any
+            | Self::AnyMap
+            | Self::Flag
+            | Self::Int(..)
+            | Self::Number(..)
+            | Self::Text(_)
+            | Self::Words(..)
+            | Self::Table(_)
+            | Self::Named(..) => None,
+        }
+    }
+}

@@ -31,6 +31,52 @@ pub fn evaluated(stdout: &str) -> Result<BTreeMap<MachineName, System>, NotUnder
     json("nix eval", stdout)
 }
 
+/// What to evaluate for an import.
+#[derive(Debug, Clone, Copy)]
+pub enum Earlier<'a> {
+    /// A file with an expression.
+    File(&'a str),
+    /// An output of a flake, for example `.#clusterConfig`.
+    Flake(&'a str),
+    /// A folder with one file or folder for each machine.
+    Folder(&'a str),
+}
+
+/// Reads a document of an earlier design as JSON, without copying any path into the store.
+pub fn read_earlier(what: Earlier<'_>) -> Command {
+    let mut argv = vec!["nix", "--extra-experimental-features", "nix-command flakes", "eval", "--json"];
+    let folder;
+    match what {
+        Earlier::File(file) => argv.extend(["--file", file]),
+        Earlier::Flake(reference) => argv.push(reference),
+        Earlier::Folder(path) => {
+            folder = format!("({}) {}", crate::import::MACHINES, quoted(path));
+            argv.extend(["--impure", "--expr", &folder]);
+        }
+    }
+    argv.extend(["--apply", crate::import::PLAIN]);
+    Command::here(argv, Duration::from_secs(600))
+}
+
+/// A text as Nix writes it.
+pub fn quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for (at, c) in text.char_indices() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            // `${` begins an expression inside of a text.
+            '$' if text[at + 1..].starts_with('{') => out.push_str("\\$"),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
 /// Builds a machine's system and prints its path.
 pub fn build(flake: &str, cluster: &ClusterName, machine: &MachineName, version: &Version) -> Command {
     let attribute = format!("{flake}#nix8sBuilds.{cluster}.\"{version}\".{machine}");
@@ -73,3 +119,28 @@ pub const KNOWN: &[Known] = &[
         "a builder for that system is needed (nix.buildMachines), then `nix8s node retry`",
     ),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c_16_texts_cannot_leave_their_quotes_in_nix() {
+        assert_eq!(quoted("a\"; b"), r#""a\"; b""#);
+        assert_eq!(quoted(r"a\"), r#""a\\""#);
+        assert_eq!(quoted("${builtins.abort x} $$ $"), r#""\${builtins.abort x} $$ $""#);
+        assert_eq!(quoted("$${x}"), r#""$\${x}""#);
+    }
+
+    #[test]
+    fn earlier_documents_are_read_through_the_function_that_copies_nothing() {
+        let command = read_earlier(Earlier::File("/x/cluster.nix"));
+        assert_eq!(
+            command.argv[..7].join(" "),
+            "nix --extra-experimental-features nix-command flakes eval --json --file /x/cluster.nix"
+        );
+        assert_eq!(command.argv.last().map(String::as_str), Some(crate::import::PLAIN));
+        let folder = read_earlier(Earlier::Folder("/x/${y}"));
+        assert!(folder.argv.iter().any(|argument| argument.ends_with(r#" "/x/\${y}""#)), "{:?}", folder.argv);
+    }
+}

@@ -1,21 +1,23 @@
-//! `nix8s config show`.
+//! `nix8s config`.
 
-use clap_complete::engine::ArgValueCandidates;
-use nix8s_core::input;
-use serde_json::Value;
-use serde_json::json;
+mod earlier;
+mod export;
+mod import;
+mod schema;
+mod show;
 
 use crate::commands::Cx;
-use crate::commands::complete;
-use crate::commands::project;
 use crate::error::CliError;
 use crate::error::Exit;
-use crate::output::Format;
-use crate::report::yaml;
 
-/// Look at the configuration as nix8s understands it
+const EXAMPLES: &str = "\
+Examples:
+  nix8s config show prod
+  nix8s config import --from cluster-config cluster.json > nix8s.yaml";
+
+/// Look at the configuration as nix8s understands it, bring it in from elsewhere, take it elsewhere
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  nix8s config show prod")]
+#[command(after_help = EXAMPLES)]
 pub struct ConfigArgs {
     #[command(subcommand)]
     verb: Verb,
@@ -23,47 +25,19 @@ pub struct ConfigArgs {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    Show(ShowArgs),
+    Show(show::ShowArgs),
+    Export(export::ExportArgs),
+    Import(import::ImportArgs),
+    Schema(schema::SchemaArgs),
 }
 
-const EXAMPLES: &str = "\
-Examples:
-  nix8s config show                  all of it, templates and defaults filled in
-  nix8s config show prod -o json     one cluster, for programs";
-
-/// Print the resolved configuration: templates and defaults filled in, secrets redacted
-#[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
-struct ShowArgs {
-    /// Only this cluster
-    #[arg(add = ArgValueCandidates::new(complete::clusters))]
-    cluster: Option<String>,
-}
-
-/// Prints the resolved configuration.
+/// Runs a verb on the configuration.
 pub fn run(cx: &Cx<'_>, args: &ConfigArgs) -> Result<Exit, CliError> {
-    let ConfigArgs { verb: Verb::Show(ShowArgs { cluster }) } = args;
-    let sources = project::sources(cx)?;
-    let (document, problems) = input::resolved_document(&sources);
-    let mut document = project::accept(cx, document, problems, &sources)?;
-    if let Some(name) = cluster {
-        keep(&mut document, name)?;
+    let ConfigArgs { verb } = args;
+    match verb {
+        Verb::Show(args) => show::run(cx, args),
+        Verb::Export(args) => export::run(cx, args),
+        Verb::Import(args) => import::run(cx, args),
+        Verb::Schema(args) => schema::run(cx, args),
     }
-    match cx.out.format {
-        Format::Json => cx.out.json(&json!({ "version": 1, "config": document })),
-        Format::Text => cx.out.data(&yaml::render(&document)),
-    }
-    Ok(Exit::Done)
-}
-
-/// Leaves one cluster in the document.
-fn keep(document: &mut Value, name: &str) -> Result<(), CliError> {
-    let Some(Value::Object(clusters)) = document.get_mut("clusters") else {
-        return Err(project::unknown("cluster", name, Vec::new()));
-    };
-    if !clusters.contains_key(name) {
-        return Err(project::unknown("cluster", name, clusters.keys().cloned().collect()));
-    }
-    clusters.retain(|key, _| key == name);
-    Ok(())
 }

@@ -8,7 +8,9 @@ mod consent;
 pub mod events;
 pub mod explain;
 pub mod graph;
+pub mod init;
 pub mod man;
+mod new_file;
 pub mod node;
 mod permit;
 pub mod plan;
@@ -77,6 +79,7 @@ pub fn run() -> Exit {
 
 fn dispatch(cx: &Cx<'_>, command: &Command) -> Result<Exit, CliError> {
     match command {
+        Command::Init(args) => init::run(cx, args),
         Command::Validate(args) => validate::run(cx, args),
         Command::Config(args) => config::run(cx, args),
         Command::Plan(args) => plan::run(cx, args),

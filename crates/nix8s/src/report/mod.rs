@@ -12,6 +12,7 @@ pub mod lines;
 pub mod live;
 pub mod markup;
 pub mod names;
+pub mod note;
 pub mod page;
 pub mod plan;
 #[cfg(test)]

@@ -5,7 +5,10 @@
 mod apply;
 mod complete;
 mod explain;
+mod export;
 mod hostile;
+mod import;
+mod init;
 mod interrupt;
 mod node;
 mod project;

@@ -216,6 +216,11 @@ pub fn describe(kind: &Kind) -> String {
     }
 }
 
+/// Whether this is the one of several kinds that is meant.
+pub fn fits(kind: &Kind, tree: &Tree) -> bool {
+    shape(kind) == shape_of(tree)
+}
+
 /// What a kind is called, for people.
 fn name(kind: &Kind) -> String {
     match kind {
