@@ -15,8 +15,9 @@ pub mod names;
 pub mod note;
 pub mod page;
 pub mod plan;
+pub mod rehearsal;
 #[cfg(test)]
-mod sample;
+pub mod sample;
 pub mod screen;
 pub mod status;
 pub mod summary;

@@ -12,6 +12,7 @@ mod init;
 mod interrupt;
 mod node;
 mod project;
+mod rehearse;
 mod report;
 mod run;
 mod usage;
