@@ -34,7 +34,7 @@ pub struct Past {
     pub last_roll_step: Option<Timestamp>,
     /// Since when the API server of an existing cluster does not answer.
     pub api_silent_since: Option<Timestamp>,
-    /// Machines that this run has interrupted, removed or erased (rule 17).
+    /// Machines that this run has interrupted or removed (rule 17).
     pub affected: BTreeSet<MachineName>,
     /// A run began, and none has found everything as configured since.
     #[serde(default)]

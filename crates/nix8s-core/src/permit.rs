@@ -43,7 +43,7 @@ pub struct Permit {
     pub erase_all_new: bool,
     /// Only these machines are worked on, if given (`--node`); naming a machine also allows its role change.
     pub nodes: Option<BTreeSet<MachineName>>,
-    /// How many machines may be interrupted, removed or erased (`--max-affected`); else the policy's number.
+    /// How many machines may be interrupted or removed (`--max-affected`); else the policy's number.
     pub max_affected: Option<u32>,
     /// What nobody may do in this run: what policy forbids where no person is asked. Planned as waits.
     #[serde(default)]

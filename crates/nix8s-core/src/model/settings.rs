@@ -49,7 +49,7 @@ pub struct Policy {
     pub remove: bool,
     /// Disks that hold something may be erased. false.
     pub erase: bool,
-    /// Machines that one run may interrupt, remove or erase. None: half of the workers, or 5 if that is more.
+    /// Machines that one run may interrupt or remove. None: half of the workers, or 5 if that is more.
     pub max_affected: Option<u32>,
 }
 

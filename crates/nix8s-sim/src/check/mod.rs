@@ -62,7 +62,7 @@ pub struct Check {
     pub(crate) fleet_since: Ms,
     /// When nix8s last began to look at everything.
     pub(crate) observed: Ms,
-    /// Machines that this run interrupted, removed or erased.
+    /// Machines that this run interrupted or removed.
     pub(crate) affected: BTreeSet<MachineName>,
     /// Control planes that nix8s took down and that did not come back yet.
     pub(crate) taken: BTreeSet<MachineName>,

@@ -16,7 +16,7 @@ fn level(version: &Version) -> (u32, Option<u32>) {
 }
 
 impl World {
-    /// Rule 17: one more machine is interrupted, removed or erased.
+    /// Rule 17: one more machine is interrupted or removed.
     pub(crate) fn check_affected(&mut self, name: &MachineName) {
         let Some(permit) = &self.check.permit else { return };
         if permit.nodes.as_ref().is_some_and(|n| n.contains(name))

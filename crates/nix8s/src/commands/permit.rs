@@ -28,7 +28,7 @@ pub struct PermitArgs {
     /// disks too), or all-new (every machine that was never installed); may be repeated
     #[arg(long, value_name = "WHAT", add = ArgValueCandidates::new(complete::erasable))]
     erase: Vec<String>,
-    /// How many machines may be interrupted, removed or erased [default: policy.maxAffected]
+    /// How many machines may be interrupted or removed [default: policy.maxAffected]
     #[arg(long, value_name = "N")]
     max_affected: Option<u32>,
 }

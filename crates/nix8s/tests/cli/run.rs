@@ -65,6 +65,14 @@ impl Loop {
     }
 }
 
+impl Drop for Loop {
+    fn drop(&mut self) {
+        // A test that failed leaves nothing running; one that passed has nothing to end.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 fn said(stderr: &mut BufReader<ChildStderr>, what: &str) -> String {
     let mut said = String::new();
     while !said.contains(what) {
