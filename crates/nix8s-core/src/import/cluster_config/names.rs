@@ -9,21 +9,27 @@ use crate::input::form;
 
 /// What names are called today.
 #[derive(Debug, Default)]
-pub struct Names(BTreeMap<String, String>);
+pub struct Names {
+    today: BTreeMap<String, String>,
+    taken: BTreeSet<String>,
+}
 
 impl Names {
     /// What a name is called today; `None` when nothing has it.
     pub fn today(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        self.today.get(name).map(String::as_str)
     }
 
     fn add(&mut self, name: &str) -> &str {
-        let taken: BTreeSet<&String> = self.0.values().collect();
         let first = label(name);
         let others = (2..).map(|number| format!("{first}-{number}"));
-        let free = std::iter::once(first.clone()).chain(others).find(|name| !taken.contains(name));
-        self.0.insert(name.to_owned(), free.expect("numbers do not end"));
-        &self.0[name]
+        let free = std::iter::once(first.clone())
+            .chain(others)
+            .find(|name| !self.taken.contains(name))
+            .expect("numbers do not end");
+        self.taken.insert(free.clone());
+        self.today.insert(name.to_owned(), free);
+        &self.today[name]
     }
 }
 
