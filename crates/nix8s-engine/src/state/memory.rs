@@ -47,6 +47,27 @@ impl Memory {
         Self::default()
     }
 
+    /// One that holds an event log and files already.
+    ///
+    /// # Errors
+    /// When the log is damaged.
+    pub fn holding(log: Vec<u8>, files: BTreeMap<String, Vec<u8>>) -> io::Result<Self> {
+        let end = log::decode(&log, Place::default())?.end;
+        Ok(Self { inner: Mutex::new(Inner { log, end, files, faults: None }) })
+    }
+
+    /// Every file beside the event log.
+    pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        self.lock().files.clone()
+    }
+
+    /// Another one with the same content, whose writes are whole.
+    pub fn fork(&self) -> Self {
+        let inner = self.lock();
+        let (log, end, files) = (inner.log.clone(), inner.end, inner.files.clone());
+        Self { inner: Mutex::new(Inner { log, end, files, faults: None }) }
+    }
+
     /// Lets `faults` decide what becomes of each write from now on; `None`: all are whole.
     pub fn set_faults(&self, faults: Option<Faults>) {
         self.lock().faults = faults;

@@ -1,5 +1,6 @@
 //! The state directory: what is remembered between runs, on disk or in memory.
 
+pub mod copy;
 pub mod dir;
 pub mod export;
 mod file;
