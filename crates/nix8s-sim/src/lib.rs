@@ -23,8 +23,10 @@ pub mod journal;
 pub mod kube;
 pub mod make;
 pub mod random;
+pub mod rehearse;
 pub mod shared;
 pub mod store;
+pub mod watch;
 pub mod world;
 
 use std::io;

@@ -71,6 +71,7 @@ impl Shared {
         let mut world = locked(&self.world);
         world.advance(self.clock.ms());
         let result = f(&mut world);
+        world.take_note();
         if let Some(journal) = &self.journal {
             locked(journal).write(&mut world);
         } else {
@@ -148,19 +149,23 @@ impl Shared {
 
     /// What becomes of the next call of a stream; nothing bad once the world's time of faults is over.
     pub(crate) fn fault(&self, stream: &str) -> Option<CallFault> {
-        let fault = locked(&self.faults).of_call(stream)?;
-        self.faults_go_on().then_some(fault)
+        let mut faults = locked(&self.faults);
+        let fault = faults.of_call(stream)?;
+        self.fault_happens(stream, &faults).then_some(fault)
     }
 
     /// What becomes of the next write of state.
     pub(crate) fn state_fault(&self) -> Option<CallFault> {
-        let fault = locked(&self.faults).of_state()?;
-        self.faults_go_on().then_some(fault)
+        let mut faults = locked(&self.faults);
+        let fault = faults.of_state()?;
+        self.fault_happens("state", &faults).then_some(fault)
     }
 
-    fn faults_go_on(&self) -> bool {
+    fn fault_happens(&self, stream: &str, faults: &Faults) -> bool {
         let world = locked(&self.world);
-        self.clock.ms() < world.common.faults_until
+        let go_on = self.clock.ms() < world.common.faults_until;
+        let call = || format!("call {} of {stream}", faults.calls(stream));
+        go_on && world.tape.as_ref().is_none_or(|tape| tape.happens(&call()))
     }
 
     pub(crate) fn set_store(&self, store: Arc<dyn Store>) {

@@ -12,6 +12,10 @@ use nix8s_core::plan::rule::take_out;
 use nix8s_sim::explore;
 use nix8s_sim::explore::Problem;
 use nix8s_sim::explore::Settings;
+use nix8s_sim::explore::shrink::Shrunk;
+use nix8s_sim::explore::shrink::again;
+use nix8s_sim::explore::shrink::kind;
+use nix8s_sim::explore::shrink::shrink;
 
 /// Seeds in which the absence of a rule has to show: as many as every test run tries with the rule in place.
 const SEEDS_MAX: u64 = 3000;
@@ -101,6 +105,38 @@ fn notice(row: &Row, seed: u64) -> Option<String> {
             let machine = violation.machine.map_or_else(|| "the cluster".to_owned(), |name| name.to_string());
             Some(format!("{machine}: {}", violation.text))
         }
-        Problem::Rule(_) | Problem::OwnCheck(_) | Problem::NotConverged(_) => None,
+        Problem::Rule(_) | Problem::OwnCheck(_) | Problem::NotConverged(_) | Problem::Panicked(_) => None,
     }
 }
+
+/// Lives that may be tried to reduce one finding.
+const TRIES_MAX: u32 = 3000;
+
+/// Rules that are taken out to have something to reduce: their absence shows in early seeds.
+const SHRUNK: &[u8] = &[5, 8];
+
+#[test]
+fn what_is_found_shrinks_and_still_breaks_the_same_rule() {
+    for row in RULES.iter().filter(|row| SHRUNK.contains(&row.number)) {
+        take_out(Some(row.rule));
+        let seed =
+            (0..SEEDS_MAX).find(|seed| notice(row, *seed).is_some()).expect("the other test found one");
+        let finding = explore::run(seed, Settings::default()).expect_err("it was just found");
+        let shrunk = shrink(&finding, Settings::default(), TRIES_MAX).expect("the seed shows it");
+        let again = again(seed, Settings::default(), &shrunk.life).expect_err("it still shows it");
+        take_out(None);
+        let Shrunk { life, before, tried, .. } = shrunk;
+        println!(
+            "rule {}: seed {seed}: {before} decisions to {:?} in {tried} lives",
+            row.number, life.decisions
+        );
+        assert_eq!(kind(&again.problem), kind(&finding.problem));
+        assert_eq!(kind(&again.problem), format!("rule r{}", row.number));
+        assert!(life.decisions.len() * 2 < before, "{} of {before} decisions are left", life.decisions.len());
+        let machines = |decisions: &[String]| decisions.iter().filter(|d| d.starts_with("machine ")).count();
+        assert!(machines(&life.decisions) <= MACHINES_MAX, "{:?}", life.decisions);
+    }
+}
+
+/// A few machines are enough to break any rule.
+const MACHINES_MAX: usize = 5;

@@ -46,7 +46,7 @@ impl std::fmt::Display for Violation {
 }
 
 /// What the check remembers.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Check {
     pub(crate) fleet: Arc<Cluster>,
     /// The user's leave for this run; rules about leave are not checked while it is not known.

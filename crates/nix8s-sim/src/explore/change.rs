@@ -22,7 +22,12 @@ use crate::world::pod::Workload;
 pub(super) fn first_damage(life: &mut Life) {
     let fleet = Arc::clone(&life.fleet);
     for machine in fleet.machines.values() {
+        life.begin(|| format!("begins {}", machine.name));
         let draw = life.random.between(0, 99);
+        let is_manual = machine.provisioner == Provisioner::Manual;
+        if !is_manual && draw <= 8 && !life.happens(|| format!("begins {}", machine.name)) {
+            continue;
+        }
         life.sim.with(|w| match (machine.provisioner, draw) {
             (Provisioner::Manual, 10..) => alter::install_by_hand(w, &machine.name),
             (_, 0..=3) => alter::foreign_os(w, &machine.name, "Debian GNU/Linux 13"),
@@ -31,10 +36,11 @@ pub(super) fn first_damage(life: &mut Life) {
             (_, _) => {}
         });
     }
-    if life.random.chance(100) {
+    life.begin(|| "beginning".to_owned());
+    if life.random.chance(100) && life.happens(|| "erase all new".to_owned()) {
         life.permit.erase_all_new = true;
     }
-    if life.random.chance(100) {
+    if life.random.chance(100) && life.happens(|| "bare pod".to_owned()) {
         let bare = Workload { name: "lonely".to_owned(), replicas: 0, min_available: None, empty_dir: false };
         life.sim.with(|w| w.common_mut().workloads.push(bare));
     }
@@ -42,10 +48,16 @@ pub(super) fn first_damage(life: &mut Life) {
 
 /// The configuration changes in one or two ways.
 pub(super) fn change(life: &mut Life, phase: u32) {
+    life.begin(|| format!("change {phase}"));
     let permille = *life.random.pick(&[0, 0, 0, 30, 200]).expect("not empty");
+    let permille = if life.happens(|| format!("bad systems {phase}")) { permille } else { 0 };
     life.sim.with(|w| w.common_mut().poison_permille = permille);
     let mut fleet = (*life.fleet).clone();
     for at in 0..life.random.between(1, 2) {
+        life.begin(|| format!("change {phase}.{at}"));
+        if !life.happens(|| format!("change {phase}.{at}")) {
+            continue;
+        }
         one_change(life, &mut fleet, &format!("{phase}.{at}"));
     }
     settle_first_server(&mut fleet);
@@ -205,7 +217,7 @@ fn skip(life: &mut Life, fleet: &mut Cluster) {
 }
 
 /// The configured first server must be a control plane that there is.
-fn settle_first_server(fleet: &mut Cluster) {
+pub(super) fn settle_first_server(fleet: &mut Cluster) {
     let is_control_plane = |fleet: &Cluster| {
         fleet.machines.get(&fleet.ha.first_server).is_some_and(|m| m.role == Role::ControlPlane)
     };
@@ -216,9 +228,13 @@ fn settle_first_server(fleet: &mut Cluster) {
 }
 
 /// Machines and people do something.
-pub(super) fn damage(life: &mut Life) {
+pub(super) fn damage(life: &mut Life, phase: u32) {
     life.sim.with(heal_some);
+    life.begin(|| format!("damage {phase}"));
     if life.random.chance(400) {
+        return;
+    }
+    if !life.happens(|| format!("damage {phase}")) {
         return;
     }
     let names: Vec<MachineName> =

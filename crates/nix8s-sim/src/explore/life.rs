@@ -9,6 +9,7 @@ use nix8s_core::event::What;
 use nix8s_core::model::Cluster;
 use nix8s_core::model::Machine;
 use nix8s_core::model::MachineName;
+use nix8s_core::model::Role;
 use nix8s_core::permit::Permit;
 use nix8s_core::permit::Risk;
 use nix8s_core::plan::Cause;
@@ -28,6 +29,7 @@ use super::Report;
 use super::Settings;
 use super::Trace;
 use super::change;
+use super::tape::Tape;
 use crate::BEGINNING;
 use crate::Options;
 use crate::Simulation;
@@ -37,6 +39,7 @@ use crate::fault::Level;
 use crate::fleet;
 use crate::make;
 use crate::random::Random;
+use crate::random::mix;
 use crate::shared::Death;
 
 /// A life under way.
@@ -52,6 +55,7 @@ pub(super) struct Life {
     pub(super) permit: Permit,
     level: Level,
     trace: Trace,
+    tape: Option<Arc<Tape>>,
     report: Report,
 }
 
@@ -61,12 +65,27 @@ const RUNS_MAX: u32 = 60;
 /// How often somebody says `node retry` in one phase.
 const RETRIES_MAX: u32 = 6;
 
-pub(super) async fn live(seed: u64, settings: Settings) -> Result<Report, Box<Finding>> {
+/// What a life is lived with.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Script {
+    /// What happens of what could happen; `None`: all of it.
+    pub(super) tape: Option<Arc<Tape>>,
+    /// Not 0: the world draws other durations and the like.
+    pub(super) salt: u64,
+}
+
+pub(super) async fn live(seed: u64, settings: Settings, script: Script) -> Result<Report, Box<Finding>> {
+    let Script { tape, salt } = script;
     let mut random = Random::new(seed, "life");
-    let fleet = Arc::new(fleet::generate(&mut random));
+    let mut fleet = fleet::generate(&mut random);
+    if let Some(tape) = &tape {
+        leave_machines_out(&mut fleet, tape);
+    }
+    let fleet = Arc::new(fleet);
     let drawn = *random.pick(&[Level::None, Level::Some, Level::Some, Level::Many]).expect("not empty");
     let level = settings.faults.unwrap_or(drawn);
-    let world = make::world(&fleet, seed, BEGINNING);
+    let mut world = make::world(&fleet, if salt == 0 { seed } else { mix(seed ^ mix(salt)) }, BEGINNING);
+    world.tape.clone_from(&tape);
     let options = Options { seed, faults: level, pace: None, not_before: None };
     let sim = Simulation::new(world, options);
     let permit = Permit::default();
@@ -82,19 +101,23 @@ pub(super) async fn live(seed: u64, settings: Settings) -> Result<Report, Box<Fi
         permit,
         level,
         trace: settings.trace,
+        tape,
         report: Report::default(),
     };
     change::first_damage(&mut life);
     for phase in 1..=phases {
+        if phase > 1 && !life.happens(|| format!("phase {phase}")) {
+            continue;
+        }
         if phase > 1 {
             life.permit.nodes = None;
             change::change(&mut life, phase);
-            change::damage(&mut life);
+            change::damage(&mut life, phase);
             let level = life.level;
             life.sim.with(|w| w.begin_faults(level, HORIZON));
         }
         life.say(|| format!("--- phase {phase}, faults {level:?}"));
-        let settled = life.settle().await;
+        let settled = life.settle(phase).await;
         settled.map_err(|problem| Box::new(Finding { seed, phase, problem }))?;
         life.report.phases = phase;
     }
@@ -110,7 +133,36 @@ enum Run {
     Died,
 }
 
+/// Machines of the beginning that are not there. A cluster has a control plane.
+fn leave_machines_out(fleet: &mut Cluster, tape: &Tape) {
+    let first = fleet.control_planes().next().map(|m| m.name.clone());
+    let (mut kept, mut any) = (BTreeMap::new(), false);
+    for (name, machine) in &fleet.machines {
+        if tape.happens(&format!("machine {name}")) {
+            any |= machine.role == Role::ControlPlane;
+            kept.insert(name.clone(), Arc::clone(machine));
+        }
+    }
+    if let Some(first) = first.filter(|_| !any) {
+        kept.insert(first.clone(), Arc::clone(&fleet.machines[&first]));
+    }
+    fleet.machines = kept;
+    change::settle_first_server(fleet);
+}
+
 impl Life {
+    /// Whether something happens that could as well not.
+    pub(super) fn happens(&self, decision: impl FnOnce() -> String) -> bool {
+        self.tape.as_ref().is_none_or(|tape| tape.happens(&decision()))
+    }
+
+    /// A part of the life begins.
+    pub(super) fn begin(&mut self, part: impl FnOnce() -> String) {
+        if let Some(tape) = &self.tape {
+            tape.begin(&part(), &mut self.random);
+        }
+    }
+
     pub(super) fn say(&self, text: impl FnOnce() -> String) {
         if self.trace == Trace::Print {
             let at = self.sim.with(|w| w.now - BEGINNING) / 1000;
@@ -119,11 +171,12 @@ impl Life {
     }
 
     /// Runs nix8s, again and again, until it has converged to what is configured and stays so.
-    async fn settle(&mut self) -> Result<(), Problem> {
+    async fn settle(&mut self, phase: u32) -> Result<(), Problem> {
+        self.begin(|| format!("settling {phase}"));
         let mut kills = if self.level == Level::None { 0 } else { self.random.between(0, 4) };
         let (mut retries, mut calm) = (0, 0);
-        for _ in 0..RUNS_MAX {
-            let death = if kills > 0 { self.draw_death() } else { Death::Never };
+        for number in 1..=RUNS_MAX {
+            let death = self.death(kills, || format!("{phase}.{number}"));
             let run = self.run(death).await?;
             let ending = match run {
                 Run::Died => {
@@ -137,7 +190,7 @@ impl Life {
                 return Err(Problem::OwnCheck(format!("{violations:?}")));
             }
             if self.sim.with(|w| w.now < w.common.faults_until) {
-                self.wait_for_calm().await;
+                self.wait_for_calm(|| format!("calm {phase}.{number}")).await;
                 continue;
             }
             let waits = waits_of(&ending);
@@ -160,14 +213,32 @@ impl Life {
         Err(Problem::NotConverged(vec![format!("it did not come to rest in {RUNS_MAX} runs")]))
     }
 
-    fn draw_death(&mut self) -> Death {
-        let reach = *self.random.pick(&[20, 100, 500, 2000]).expect("not empty");
-        Death::Silent(self.random.between(1, reach))
+    /// When a run dies.
+    fn death(&mut self, kills: u64, run: impl FnOnce() -> String) -> Death {
+        let random = &mut self.random;
+        let mut draw = || {
+            let reach = *random.pick(&[20, 100, 500, 2000]).expect("not empty");
+            random.between(1, reach)
+        };
+        let Some(tape) = &self.tape else {
+            return if kills > 0 { Death::Silent(draw()) } else { Death::Never };
+        };
+        let run = run();
+        match tape.drawn(format!("death {run}"), || if kills > 0 { draw() } else { 0 }) {
+            Some(at @ 1..) if tape.happens(&format!("kill {run}")) => Death::Silent(at),
+            Some(_) | None => Death::Never,
+        }
     }
 
     /// Half of the time, what goes wrong goes on; else it ends now.
-    async fn wait_for_calm(&mut self) {
-        if self.random.chance(500) {
+    async fn wait_for_calm(&mut self, which: impl FnOnce() -> String) {
+        let random = &mut self.random;
+        let mut draw = || random.chance(500);
+        let ends = match &self.tape {
+            None => draw(),
+            Some(tape) => tape.drawn(which(), || u64::from(draw())) != Some(0),
+        };
+        if ends {
             self.sim.with(|w| w.common_mut().faults_until = w.now);
         } else {
             self.sim.shared().pass(1_200_000).await;

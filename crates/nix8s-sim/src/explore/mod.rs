@@ -4,11 +4,14 @@
 mod change;
 mod life;
 pub mod scale;
+pub mod shrink;
+pub mod tape;
 
 use std::time::Duration;
 
 use crate::check::Violation;
 use crate::fault::Level;
+use life::Script;
 
 /// How to explore.
 #[derive(Debug, Clone, Copy)]
@@ -67,6 +70,8 @@ pub struct Finding {
 /// What can be found.
 #[derive(Debug, Clone)]
 pub enum Problem {
+    /// nix8s, or the world, panicked.
+    Panicked(String),
     /// A rule was broken in the world.
     Rule(Violation),
     /// nix8s found itself to break a rule, and stopped.
@@ -77,22 +82,23 @@ pub enum Problem {
 
 impl std::fmt::Display for Finding {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "seed {} in phase {}: ", self.seed, self.phase)?;
-        match &self.problem {
-            Problem::Rule(violation) => write!(f, "{violation}")?,
-            Problem::OwnCheck(text) => writeln!(f, "nix8s' own check fired: {text}")?,
-            Problem::NotConverged(what) => {
+        let Self { seed, phase, problem } = self;
+        write!(f, "seed {seed} in phase {phase}: {problem}")?;
+        write!(f, "replay it with: NIX8S_SEED={seed} cargo test -p nix8s-sim --test converge -- --nocapture")
+    }
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Panicked(text) => writeln!(f, "it panicked: {text}"),
+            Self::Rule(violation) => write!(f, "{violation}"),
+            Self::OwnCheck(text) => writeln!(f, "nix8s' own check fired: {text}"),
+            Self::NotConverged(what) => {
                 writeln!(f, "not converged:")?;
-                for line in what {
-                    writeln!(f, "  {line}")?;
-                }
+                what.iter().try_for_each(|line| writeln!(f, "  {line}"))
             }
         }
-        write!(
-            f,
-            "replay it with: NIX8S_SEED={} cargo test -p nix8s-sim --test converge -- --nocapture",
-            self.seed
-        )
     }
 }
 
@@ -101,10 +107,14 @@ impl std::fmt::Display for Finding {
 /// # Errors
 /// When a rule was broken, or it did not converge.
 pub fn run(seed: u64, settings: Settings) -> Result<Report, Box<Finding>> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    paused().block_on(life::live(seed, settings, Script::default()))
+}
+
+/// A runtime whose time jumps whenever nothing runs.
+pub(crate) fn paused() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
-        .expect("a runtime without input and output needs nothing from the system");
-    runtime.block_on(life::live(seed, settings))
+        .expect("a runtime without input and output needs nothing from the system")
 }

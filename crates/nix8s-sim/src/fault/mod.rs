@@ -92,6 +92,11 @@ impl Faults {
         })
     }
 
+    /// How many calls of a stream there were.
+    pub(crate) fn calls(&self, stream: &str) -> u64 {
+        self.streams.get(stream).copied().unwrap_or(0)
+    }
+
     /// Whether writing state fails this time: before anything was written, or after all of it was.
     pub fn of_state(&mut self) -> Option<CallFault> {
         let fault = self.of_call("state")?;

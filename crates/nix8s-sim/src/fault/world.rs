@@ -36,7 +36,8 @@ impl World {
         }
         let mut random = self.random("fault");
         let names: Vec<&MachineName> = self.metal.iter().filter(|(_, m)| m.power).map(|(n, _)| n).collect();
-        if let Some(name) = random.pick(&names).map(|n| (*n).clone()) {
+        let happens = self.tape.as_ref().is_none_or(|tape| tape.next_happens("world fault"));
+        if let Some(name) = random.pick(&names).map(|n| (*n).clone()).filter(|_| happens) {
             self.strike(&name, &mut random);
         }
         let wait = self.fault_interval();

@@ -47,6 +47,7 @@ impl World {
             self.note_changed(Key::Due(key));
             self.now = self.now.max(key.0);
             self.happen(due);
+            self.take_note();
         }
         self.now = self.now.max(now);
     }

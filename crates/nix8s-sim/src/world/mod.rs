@@ -22,7 +22,9 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::check::Check;
+use crate::explore::tape::Tape;
 use crate::random::Random;
+use crate::watch::Watch;
 use due::Due;
 use etcd::Etcd;
 use metal::Metal;
@@ -40,8 +42,8 @@ pub const SECOND: Ms = 1000;
 /// For ever, for what somebody has to end by hand.
 pub const FOR_EVER: Ms = i64::MAX;
 
-/// Everything there is.
-#[derive(Debug)]
+/// Everything there is. A clone is another world that was the same until now.
+#[derive(Debug, Clone)]
 pub struct World {
     /// The configuration that `nix eval` answers from.
     pub fleet: Arc<Cluster>,
@@ -63,6 +65,10 @@ pub struct World {
     pub dues: BTreeMap<(Ms, u64), Due>,
     /// Watches from outside.
     pub check: Check,
+    /// Takes note of interruptions, where somebody wants to know of them.
+    pub watch: Option<Box<Watch>>,
+    /// Says which faults happen, in a life that is lived again.
+    pub tape: Option<Arc<Tape>>,
     changed: BTreeSet<Key>,
     addresses: BTreeMap<String, MachineName>,
     evaluated: BTreeMap<String, Arc<str>>,
@@ -127,6 +133,8 @@ impl World {
     pub fn new(fleet: Arc<Cluster>, seed: u64, now: Ms) -> Self {
         Self {
             check: Check::new(Arc::clone(&fleet)),
+            watch: None,
+            tape: None,
             fleet,
             seed,
             now,
