@@ -17,6 +17,7 @@ Examples:
   nix8s validate                          every problem in ./nix8s.yaml
   nix8s plan --simulate                   what would be done, on simulated machines
   nix8s apply --simulate --faults many    do it, with everything going wrong
+  nix8s rehearse --runs 100               how it would go, a hundred times, with faults
   nix8s status --simulate                 how it went
 
 Exit codes:
@@ -106,6 +107,7 @@ pub enum Command {
     Config(commands::config::ConfigArgs),
     Plan(commands::plan::PlanArgs),
     Apply(commands::apply::ApplyArgs),
+    Rehearse(commands::rehearse::RehearseArgs),
     Run(commands::run::RunArgs),
     Status(commands::status::StatusArgs),
     Events(commands::events::EventsArgs),

@@ -13,6 +13,7 @@ pub mod node;
 mod permit;
 pub mod plan;
 mod project;
+pub mod rehearse;
 mod remembered;
 pub mod report;
 pub mod run;
@@ -58,7 +59,7 @@ pub fn run() -> Exit {
     };
     let out = Output::new(cli.global.output, cli.global.detail(), cli.global.color);
     let cx = Cx { global: &cli.global, out: &out };
-    let exit = match check(&cli.global).and_then(|()| dispatch(&cx, &cli.command)) {
+    let exit = match check(&cli.global, &cli.command).and_then(|()| dispatch(&cx, &cli.command)) {
         Ok(exit) => exit,
         Err(error) => {
             report(&out, &error);
@@ -81,6 +82,7 @@ fn dispatch(cx: &Cx<'_>, command: &Command) -> Result<Exit, CliError> {
         Command::Config(args) => config::run(cx, args),
         Command::Plan(args) => plan::run(cx, args),
         Command::Apply(args) => apply::run(cx, args),
+        Command::Rehearse(args) => rehearse::run(cx, args),
         Command::Run(args) => run::run(cx, args),
         Command::Status(args) => status::run(cx, args),
         Command::Events(args) => events::run(cx, args),
@@ -95,13 +97,20 @@ fn dispatch(cx: &Cx<'_>, command: &Command) -> Result<Exit, CliError> {
 }
 
 /// Refuses combinations of flags that contradict each other wherever they stand on the command line.
-fn check(global: &Global) -> Result<(), CliError> {
+fn check(global: &Global, command: &Command) -> Result<(), CliError> {
     let alone = [
         ("--seed", global.seed.is_some()),
         ("--faults", global.faults.is_some()),
         ("--pace", global.pace.is_some()),
     ];
-    if let Some((flag, _)) = alone.iter().find(|(_, given)| *given && !global.simulate) {
+    let given = alone.iter().find(|(_, given)| *given);
+    if let Command::Rehearse(_) = command {
+        // A rehearsal is simulated whatever it starts from.
+        if global.pace.is_some() {
+            let message = "--pace is for watching: the time of a rehearsal always jumps";
+            return Err(CliError::new(Exit::Usage, message));
+        }
+    } else if let Some((flag, _)) = given.filter(|_| !global.simulate) {
         let message = format!("{flag} is about the simulated world and needs --simulate");
         return Err(CliError::new(Exit::Usage, message));
     }

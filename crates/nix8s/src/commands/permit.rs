@@ -44,6 +44,14 @@ impl PermitArgs {
         !self.nodes.is_empty() || self.erase.iter().any(|what| what != "all-new")
     }
 
+    /// These flags as they are typed, each after a blank.
+    pub fn typed(&self) -> String {
+        let Self { nodes, erase, max_affected } = self;
+        let nodes = nodes.iter().map(|node| format!(" --node {node}"));
+        let erase = erase.iter().map(|what| format!(" --erase {what}"));
+        nodes.chain(erase).chain(max_affected.map(|n| format!(" --max-affected {n}"))).collect()
+    }
+
     /// The leave that these flags give, and what was asked before: `node reinstall` names a machine that may be erased.
     /// The past also knows machines that have left the configuration.
     pub fn permit(&self, cluster: &Cluster, past: &Past, denied: BTreeSet<Risk>) -> Result<Permit, CliError> {

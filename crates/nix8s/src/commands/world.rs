@@ -10,11 +10,13 @@ use nix8s_core::model::ClusterName;
 use nix8s_core::past::Past;
 use nix8s_core::permit::Permit;
 use nix8s_engine::port::Store;
+use nix8s_engine::state::copy;
 use nix8s_engine::state::dir::Access;
 use nix8s_engine::state::dir::Kind;
 use nix8s_engine::state::dir::OpenError;
 use nix8s_engine::state::dir::StateDir;
 use nix8s_engine::state::lock::Holder;
+use nix8s_engine::state::memory::Memory;
 use nix8s_engine::state::snapshot;
 use nix8s_engine::world::World;
 use nix8s_sim::Options;
@@ -32,7 +34,7 @@ use crate::error::Exit;
 use crate::report::screen::Time;
 
 /// The seed of a world when none is given: the same command shows the same to everybody.
-const SEED: u64 = 1;
+pub const SEED: u64 = 1;
 
 /// Which kind of state a command works on.
 pub fn kind(global: &Global) -> Kind {
@@ -132,6 +134,20 @@ pub fn look_at(
     behind(&simulation, cluster, store, permit).map_err(|error| unreadable(state, error))
 }
 
+/// What a rehearsal starts from: a copy of the kept world and of what is remembered, or blank machines.
+pub fn copied(
+    global: &Global,
+    cluster: &Arc<Cluster>,
+    state: &StateDir,
+) -> Result<(Option<nix8s_sim::world::World>, Memory), CliError> {
+    if !global.simulate {
+        return Ok((None, Memory::new()));
+    }
+    let kept = Journal::read(state.root(), cluster).map_err(|error| no_world(state, error))?;
+    let remembered = copy::copy(state.root()).map_err(|error| unreadable(state, error))?;
+    Ok((kept, remembered))
+}
+
 fn behind(
     simulation: &Simulation,
     cluster: &Arc<Cluster>,
@@ -143,12 +159,17 @@ fn behind(
 }
 
 fn options(global: &Global) -> Options {
-    let faults = match global.faults {
-        None | Some(Faults::None) => fault::Level::None,
-        Some(Faults::Some) => fault::Level::Some,
-        Some(Faults::Many) => fault::Level::Many,
-    };
+    let faults = level(global.faults.unwrap_or(Faults::None));
     Options { seed: global.seed.unwrap_or(SEED), faults, pace: global.pace, not_before: None }
+}
+
+/// How much goes wrong, as the world knows it.
+pub fn level(faults: Faults) -> fault::Level {
+    match faults {
+        Faults::None => fault::Level::None,
+        Faults::Some => fault::Level::Some,
+        Faults::Many => fault::Level::Many,
+    }
 }
 
 fn no_world(state: &StateDir, error: std::io::Error) -> CliError {

@@ -14,8 +14,9 @@ pub mod markup;
 pub mod names;
 pub mod page;
 pub mod plan;
+pub mod rehearsal;
 #[cfg(test)]
-mod sample;
+pub mod sample;
 pub mod screen;
 pub mod status;
 pub mod summary;

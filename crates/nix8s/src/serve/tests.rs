@@ -94,7 +94,8 @@ fn metrics_are_told_in_the_form_that_is_documented() {
     let mut board = board();
     board.hear(&look(&[Cause::Silent, Cause::Silent, Cause::NeedsErase]), at(5));
     board.hear(&Progress::StepDone { at: at(6), step: step(), took_ms: 1, note: None }, at(6));
-    let failure = Failure { class: FailureClass::Transient, message: "no".to_owned(), hint: None, bad_system: None };
+    let failure =
+        Failure { class: FailureClass::Transient, message: "no".to_owned(), hint: None, bad_system: None };
     board.hear(&Progress::StepFailed { at: at(7), step: step(), failure }, at(7));
     board.hear(&Progress::StepSkipped { step: step(), why: "no".to_owned() }, at(8));
     let text = metrics::render(&board, None);

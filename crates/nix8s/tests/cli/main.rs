@@ -9,6 +9,7 @@ mod hostile;
 mod interrupt;
 mod node;
 mod project;
+mod rehearse;
 mod report;
 mod run;
 mod usage;

@@ -29,6 +29,7 @@ fn help_of_every_command_has_an_example() {
         "config show",
         "plan",
         "apply",
+        "rehearse",
         "status",
         "events",
         "node list",
