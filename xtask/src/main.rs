@@ -1,6 +1,8 @@
-//! Checks and chores of the repository: `cargo xtask tidy`, `mutate`, `bench`.
+//! Checks and chores of the repository: `cargo xtask tidy`, `mutate`, `explore`, `fuzz`, `bench`.
 
 mod bench;
+mod explore;
+mod fuzz;
 mod mutate;
 mod repository;
 mod tidy;
@@ -12,6 +14,8 @@ Usage: cargo xtask CHORE
 
   tidy                 what the compiler and clippy do not check: dependencies, files, lists, links, words
   mutate               take each [P] rule out of the planner and show that the simulated world notices
+  explore [OPTION]...  long seed runs in the simulated world; what is found is reduced (explore --help)
+  fuzz [OPTION]...     made-up documents, event logs and state files, for as long as you like (fuzz --help)
   bench [GROUP]...     time, memory and size of the release binary, beside their limits (make bench)
 ";
 
@@ -21,6 +25,8 @@ fn main() -> ExitCode {
     match arguments.as_slice() {
         ["tidy"] => tidy::run(),
         ["mutate"] => mutate::run(),
+        ["explore", arguments @ ..] => explore::run(arguments),
+        ["fuzz", arguments @ ..] => fuzz::run(arguments),
         ["bench", groups @ ..] => bench::run(groups),
         // Not for people: how `bench` measures one run.
         ["measure", command @ ..] => match bench::measure::measure(command) {
