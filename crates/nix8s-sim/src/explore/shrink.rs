@@ -122,7 +122,7 @@ impl Search {
         for kind in KINDS {
             let rest = |decision: &&String| !decision.starts_with(kind);
             let rest: Vec<String> = self.best.life.decisions.iter().filter(rest).cloned().collect();
-            self.tries(rest);
+            self.tries(&rest);
         }
     }
 
@@ -134,8 +134,8 @@ impl Search {
             let mut any = false;
             while at < self.best.life.decisions.len() && self.best.tried < self.tries_max {
                 let all = &self.best.life.decisions;
-                let rest = all[..at].iter().chain(all.iter().skip(at + size)).cloned().collect();
-                if self.tries(rest) {
+                let rest: Vec<String> = all[..at].iter().chain(all.iter().skip(at + size)).cloned().collect();
+                if self.tries(&rest) {
                     any = true;
                 } else {
                     at += size;
@@ -149,13 +149,13 @@ impl Search {
     }
 
     /// Whether the problem stays with these decisions, in any of several worlds; then they are the best.
-    fn tries(&mut self, decisions: Vec<String>) -> bool {
+    fn tries(&mut self, decisions: &[String]) -> bool {
         if decisions.len() >= self.best.life.decisions.len() {
             return false;
         }
         let now = self.best.life.salt;
         for salt in std::iter::once(now).chain((0..SALTS).filter(|salt| *salt != now)) {
-            let kept = Kept { decisions: decisions.clone(), salt };
+            let kept = Kept { decisions: decisions.to_vec(), salt };
             self.best.tried += 1;
             let (asked, ended) =
                 once_more(self.best.finding.seed, self.settings, self.recording.clone(), &kept);
