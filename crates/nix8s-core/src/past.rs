@@ -319,6 +319,7 @@ impl Past {
                     past.joined = None;
                     past.removed = true;
                     past.delete = false;
+                    past.reinstall = None;
                     past.failures.clear();
                 } else {
                     self.machines.remove(machine);
