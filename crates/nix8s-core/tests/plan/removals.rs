@@ -171,15 +171,32 @@ fn a_word_to_install_once_more_is_good_for_one_installation_and_ends_with_a_remo
         hardware: probe.hardware,
     };
     let forgotten = Effect::Forget { machine: name("w1"), tombstone: true };
+    let begun = event(What::Started { effect: install.clone() });
+    let seen = |installation: &str| {
+        event(What::Recognised {
+            machine: name("w1"),
+            installation: installation.to_owned(),
+            uuid: "uuid".to_owned(),
+        })
+    };
     let ends = [
-        event(What::Started { effect: install }),
+        event(What::Done { effect: install, took_ms: 1, note: None }),
+        seen("second"),
         event(What::Done { effect: forgotten, took_ms: 1, note: None }),
         asked(None),
     ];
     for end in ends {
         world.seen.past.apply(&asked(Some(EraseScope::All)));
+        world.seen.past.apply(&begun);
         assert_eq!(world.past("w1").reinstall, Some(EraseScope::All));
         world.seen.past.apply(&end);
         assert_eq!(world.past("w1").reinstall, None, "{end:?}");
     }
+    // Its mark is the one before: nothing was erased, so that the word still stands and the permit is not used up.
+    world.seen.past.apply(&asked(Some(EraseScope::All)));
+    world.seen.past.apply(&begun);
+    assert!(world.seen.past.installed.contains(&name("w1")));
+    world.seen.past.apply(&seen("first"));
+    assert_eq!(world.past("w1").reinstall, Some(EraseScope::All));
+    assert!(!world.seen.past.installed.contains(&name("w1")));
 }
