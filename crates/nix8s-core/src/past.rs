@@ -77,6 +77,9 @@ pub struct MachinePast {
     /// the installation that it is for.
     #[serde(default)]
     pub reinstall: Option<EraseScope>,
+    /// The id of an installation that was begun and of which nobody knows yet what became.
+    #[serde(default)]
+    pub installing: Option<String>,
     /// How often its kubelet was restarted since it was last Ready, and when last.
     pub restarts: Option<Restarts>,
 }
@@ -158,6 +161,7 @@ impl Past {
             What::Done { effect, .. } => self.done(effect, at),
             What::Failed { effect, failure } => self.failed(effect, failure, at),
             What::Recognised { machine, installation, uuid } => {
+                self.came_of_installing(machine, installation);
                 let past = self.machine(machine);
                 past.provisioned =
                     Some(Provisioned { installation: installation.clone(), uuid: Some(uuid.clone()), at });
@@ -246,11 +250,11 @@ impl Past {
             self.affected.insert(machine.clone());
         }
         match effect {
-            Effect::Install { machine, .. } => {
+            Effect::Install { machine, installation, .. } => {
                 self.installed.insert(machine.clone());
                 let past = self.machine(machine);
                 past.installs += 1;
-                past.reinstall = None;
+                past.installing = Some(installation.clone());
                 // An erased machine is not who it was, whatever comes of the installation.
                 past.provisioned = None;
                 past.joined = None;
@@ -278,6 +282,9 @@ impl Past {
             Effect::ElectFirstServer { machine } => self.first_server = Some(machine.clone()),
             Effect::Install { machine, installation, hardware, .. } => {
                 self.provisioned(machine, installation, Some(hardware), at);
+                let past = self.machine(machine);
+                past.installing = None;
+                past.reinstall = None;
             }
             Effect::Adopt { machine, installation, hardware } => {
                 self.provisioned(machine, installation, Some(hardware), at);
@@ -319,12 +326,26 @@ impl Past {
                     past.joined = None;
                     past.removed = true;
                     past.delete = false;
+                    past.reinstall = None;
                     past.failures.clear();
                 } else {
                     self.machines.remove(machine);
                 }
             }
             _ => {}
+        }
+    }
+
+    /// A mark tells what became of an installation without an answer: its own, it was done; an earlier one, nothing was
+    /// erased, and the permit that it was begun with is not used up.
+    fn came_of_installing(&mut self, name: &MachineName, found: &str) {
+        let past = self.machine(name);
+        match past.installing.take() {
+            Some(begun) if begun == found => past.reinstall = None,
+            Some(_) => {
+                self.installed.remove(name);
+            }
+            None => {}
         }
     }
 

@@ -152,3 +152,51 @@ fn what_policy_forbids_waits_and_everything_else_is_done() {
     assert_eq!(first(&plan), None, "{}", show(&plan));
     assert!(plan.waits.iter().any(|w| w.text.contains("policy.interrupt")), "{}", show(&plan));
 }
+
+#[test]
+fn a_word_to_install_once_more_is_good_for_one_installation_and_ends_with_a_removal() {
+    use nix8s_core::permit::EraseScope;
+    let mut world = ready(K3s, &["cp1", "w1"]);
+    let event =
+        |what| Event { v: nix8s_core::event::EVENT_VERSION, at: now(), seq: 1, run: "test".to_owned(), what };
+    let asked = |scope| event(What::Reinstall { machine: name("w1"), scope });
+    let probe = world.probe("w1").clone();
+    let install = Effect::Install {
+        machine: name("w1"),
+        provisioner: nix8s_core::model::Provisioner::NixosAnywhere,
+        system: probe.running.expect("it runs something").path,
+        version: "1.34".parse().unwrap(),
+        scope: EraseScope::All,
+        installation: "second".to_owned(),
+        hardware: probe.hardware,
+    };
+    let forgotten = Effect::Forget { machine: name("w1"), tombstone: true };
+    let begun = event(What::Started { effect: install.clone() });
+    let seen = |installation: &str| {
+        event(What::Recognised {
+            machine: name("w1"),
+            installation: installation.to_owned(),
+            uuid: "uuid".to_owned(),
+        })
+    };
+    let ends = [
+        event(What::Done { effect: install, took_ms: 1, note: None }),
+        seen("second"),
+        event(What::Done { effect: forgotten, took_ms: 1, note: None }),
+        asked(None),
+    ];
+    for end in ends {
+        world.seen.past.apply(&asked(Some(EraseScope::All)));
+        world.seen.past.apply(&begun);
+        assert_eq!(world.past("w1").reinstall, Some(EraseScope::All));
+        world.seen.past.apply(&end);
+        assert_eq!(world.past("w1").reinstall, None, "{end:?}");
+    }
+    // Its mark is the one before: nothing was erased, so that the word still stands and the permit is not used up.
+    world.seen.past.apply(&asked(Some(EraseScope::All)));
+    world.seen.past.apply(&begun);
+    assert!(world.seen.past.installed.contains(&name("w1")));
+    world.seen.past.apply(&seen("first"));
+    assert_eq!(world.past("w1").reinstall, Some(EraseScope::All));
+    assert!(!world.seen.past.installed.contains(&name("w1")));
+}

@@ -76,9 +76,14 @@ impl PermitArgs {
                 None => (what.as_str(), EraseScope::System),
                 Some((node, "foreign")) => (node, EraseScope::Foreign),
                 Some((node, "all")) => (node, EraseScope::All),
-                Some((_, other)) => {
+                Some((node, other)) => {
                     let message = format!("--erase {what}: {other:?} is neither `foreign` nor `all`");
-                    return Err(CliError::new(Exit::Usage, message));
+                    let error = CliError::new(Exit::Usage, message);
+                    let known = ["foreign".to_owned(), "all".to_owned()];
+                    return Err(match project::nearest(other, &known) {
+                        Some(near) => error.hint(format!("Did you mean {node}:{near}?")),
+                        None => error,
+                    });
                 }
             };
             permit.erase.insert(machine(cluster, known, node)?, scope);

@@ -101,8 +101,14 @@ fn named(fleet: &Fleet, name: &str) -> Result<Arc<Cluster>, CliError> {
 
 /// The error for a name that does not exist, with the nearest that does.
 pub fn unknown(noun: &str, name: &str, known: Vec<String>) -> CliError {
+    unknown_among(noun, name, known, &[])
+}
+
+/// The same for things that have other names too, which may have been meant and are not listed.
+pub fn unknown_among(noun: &str, name: &str, known: Vec<String>, others: &[String]) -> CliError {
     let error = CliError::new(Exit::Usage, format!("there is no {noun} {name:?}"));
-    match nearest(name, &known) {
+    let all: Vec<String> = known.iter().chain(others).cloned().collect();
+    match nearest(name, &all) {
         Some(near) => error.hint(format!("Did you mean {near}?")),
         None if known.is_empty() => error,
         None => error.hint(format!("There are {}.", some_of(known.into_iter()))),

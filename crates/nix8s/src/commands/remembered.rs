@@ -96,18 +96,21 @@ pub struct Found {
 
 /// The machine that a user means by its name, or by its member's if that is unique.
 pub fn machine(cx: &Cx<'_>, name: &str) -> Result<Found, CliError> {
-    let (mut found, mut known) = (Vec::new(), Vec::new());
+    let (mut found, mut known, mut members) = (Vec::new(), Vec::new(), Vec::new());
     for cluster in clusters(cx, None)? {
         let Some(overview) = cluster.overview()? else { continue };
         let by_member = format!("{}-{name}", cluster.name);
         let is_it = |machine: &&MachineName| machine.as_str() == name || machine.as_str() == by_member;
         known.extend(overview.machines.keys().map(ToString::to_string));
+        let prefix = format!("{}-", cluster.name);
+        let member = |machine: &MachineName| machine.as_str().strip_prefix(&prefix).map(str::to_owned);
+        members.extend(overview.machines.keys().filter_map(member));
         if let Some(machine) = overview.machines.keys().find(is_it).cloned() {
             found.push(Found { cluster, overview, machine });
         }
     }
     match found.len() {
-        0 => Err(project::unknown("machine", name, known)),
+        0 => Err(project::unknown_among("machine", name, known, &members)),
         1 => Ok(found.remove(0)),
         _ => {
             let names: Vec<String> = found.iter().map(|found| found.machine.to_string()).collect();

@@ -40,6 +40,10 @@ pub fn run(cx: &Cx<'_>, args: &ValidateArgs) -> Result<Exit, CliError> {
             if cx.out.detail != Detail::Quiet {
                 text.push_str(&summary(loaded.fleet.as_ref(), problems));
                 text.push('\n');
+                if let Some(problem) = problems.first() {
+                    let hint = format!("`nix8s explain {}` says more, as for every code.", problem.code);
+                    text.push_str(&format!("{}\n", cx.out.paint.dim(hint)));
+                }
             }
             cx.out.data(&text);
         }

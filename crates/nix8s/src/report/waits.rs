@@ -45,6 +45,11 @@ pub fn lines(waits: &[Wait], detail: Detail, paint: Paint) -> Vec<String> {
     lines
 }
 
+/// Each thing that is waited for, as its cause and a sentence without its full stop.
+pub fn told(waits: &[Wait]) -> Vec<(Cause, String)> {
+    grouped(waits.iter()).iter().map(|group| (group.cause, sentence(group))).collect()
+}
+
 /// The same on one line, as short as it may be.
 pub fn in_short<'a>(waits: impl Iterator<Item = &'a Wait>) -> String {
     let groups = grouped(waits);

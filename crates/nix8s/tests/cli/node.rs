@@ -123,6 +123,19 @@ fn machines_that_nobody_knows_are_met_with_the_nearest() {
         assert_eq!(ran.code, 64, "{}", ran.all());
         assert!(ran.stderr.contains("Did you mean prod-w"), "{}", ran.all());
     }
+    let meant = [
+        (&["node", "show", "cp11", "--simulate"][..], "cp1"),
+        (&["status", "prdo", "--simulate"], "prod"),
+        (&["report", "prdo", "--simulate"], "prod"),
+        (&["plan", "--simulate", "--node", "prod-w11"], "prod-w1"),
+        (&["plan", "--simulate", "--erase", "w1:foriegn"], "w1:foreign"),
+        (&["events", "--simulate", "--node", "prod-cp"], "prod-cp1"),
+    ];
+    for (args, near) in meant {
+        let ran = project.run(args);
+        assert_eq!(ran.code, 64, "{args:?}: {}", ran.all());
+        assert!(ran.stderr.contains(&format!("Did you mean {near}?")), "{args:?}: {}", ran.all());
+    }
 }
 
 #[test]

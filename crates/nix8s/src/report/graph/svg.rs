@@ -26,7 +26,7 @@ const HEAD: f64 = 40.0;
 /// Characters of a note before it goes on in the next line.
 const NOTE_MAX: usize = 40;
 /// Boxes beside each other in a box.
-const COLUMNS_MAX: usize = 8;
+const COLUMNS_MAX: usize = 16;
 
 /// Colours: of the light page, and of the dark one.
 const STYLE: &str = "\
@@ -176,10 +176,10 @@ fn box_of(title: &str, note: &str) -> (f64, f64) {
     (width, PAD + TITLE_LINE + lines.len() as f64 * NOTE_LINE)
 }
 
-/// About as wide as high, and no wider than a page.
+/// About as wide as high, boxes being twice as wide as high; a few beside each other in any case.
 fn columns(number: usize) -> usize {
-    let mut columns = 1;
-    while columns < COLUMNS_MAX && columns * columns < number * 2 && columns < number {
+    let mut columns = number.clamp(1, 4);
+    while columns < COLUMNS_MAX && columns * columns * 2 < number {
         columns += 1;
     }
     columns

@@ -1,5 +1,7 @@
 //! The parts of the page besides timelines: waits, machines, the plan, failures, what was seen, and every step.
 
+use std::collections::BTreeMap;
+
 use maud::Markup;
 use maud::html;
 use nix8s_core::lifecycle::Stage;
@@ -12,12 +14,14 @@ use nix8s_core::reconcile::age;
 use nix8s_engine::state::overview::MachineOverview;
 use nix8s_engine::state::overview::Overview;
 
+use crate::output::Detail;
 use crate::output::clean;
 use crate::report::history::End;
 use crate::report::history::Run;
 use crate::report::history::Span;
 use crate::report::html::prose;
 use crate::report::html::took;
+use crate::report::names;
 use crate::report::names::count;
 use crate::report::names::natural;
 use crate::report::plan::View;
@@ -28,6 +32,9 @@ use crate::report::words;
 /// Things of one list that are shown before the rest is only counted.
 const LIST_MAX: usize = 200;
 
+/// Machines that are shown at once; more are folded.
+const MACHINES_MAX: usize = 40;
+
 /// What is waited for, and what ends each wait.
 pub fn waits(overview: &Overview) -> Markup {
     let ends = |ends: Ends| match ends {
@@ -36,22 +43,23 @@ pub fn waits(overview: &Overview) -> Markup {
         Ends::Outside => ("bad-edge", "something outside of nix8s has to happen"),
         Ends::Permit => ("warn-edge", "your leave ends it"),
     };
+    let told = grouped::told(&overview.waits);
     html! {
         h2 { "What is waited for" }
         @if overview.waits.is_empty() {
             p.soft { "Nothing." }
         }
         ul.list {
-            @for wait in overview.waits.iter().take(LIST_MAX) {
-                @let (class, ended_by) = ends(wait.cause.ends());
+            @for (cause, sentence) in told.iter().take(LIST_MAX) {
+                @let (class, ended_by) = ends(cause.ends());
                 li class=(class) {
-                    (prose(&grouped::sentence_of(wait))) ". "
-                    span.soft.small { code { (grouped::cause_name(wait.cause)) } ": " (ended_by) "." }
+                    (prose(sentence)) ". "
+                    span.soft.small { code { (grouped::cause_name(*cause)) } ": " (ended_by) "." }
                 }
             }
         }
-        @if overview.waits.len() > LIST_MAX {
-            p.soft { "and " (count(overview.waits.len() - LIST_MAX, "more wait")) }
+        @if told.len() > LIST_MAX {
+            p.soft { "and " (count(told.len() - LIST_MAX, "more wait")) }
         }
     }
 }
@@ -61,12 +69,29 @@ pub fn machines(overview: &Overview) -> Markup {
     let mut machines: Vec<_> = overview.machines.iter().collect();
     let well = |m: &MachineOverview| m.stage == Stage::Ready && m.errors.is_empty();
     machines.sort_by(|(a, x), (b, y)| well(x).cmp(&well(y)).then_with(|| natural(a.as_str(), b.as_str())));
+    let (first, more) = machines.split_at(machines.len().min(MACHINES_MAX));
+    let more = &more[..more.len().min(LIST_MAX)];
     html! {
         h2 { "Machines" }
+        (machine_table(first, overview))
+        @if !more.is_empty() {
+            details {
+                summary { (count(more.len(), "more machine")) }
+                (machine_table(more, overview))
+            }
+        }
+        @if machines.len() > MACHINES_MAX + LIST_MAX {
+            p.soft { "and " (count(machines.len() - MACHINES_MAX - LIST_MAX, "more machine")) ": " code { "nix8s status -v" } " shows all" }
+        }
+    }
+}
+
+fn machine_table(machines: &[(&MachineName, &MachineOverview)], overview: &Overview) -> Markup {
+    html! {
         table {
             thead { tr { th { "machine" } th { "role" } th { "stage" } th { "since" } th { "version" } th { "system" } } }
             tbody {
-                @for (name, machine) in machines.iter().take(LIST_MAX) {
+                @for (name, machine) in machines {
                     tr {
                         td { b { (name) } }
                         td data-is="role" { (machine.role.map_or("leaves".to_owned(), |role| role.to_string())) }
@@ -92,9 +117,6 @@ pub fn machines(overview: &Overview) -> Markup {
                     }
                 }
             }
-        }
-        @if machines.len() > LIST_MAX {
-            p.soft { "and " (count(machines.len() - LIST_MAX, "more machine")) ": `nix8s status -v` shows all" }
         }
     }
 }
@@ -128,14 +150,11 @@ pub fn plan(overview: &Overview, view: Option<View<'_>>) -> Markup {
             },
             Some(view) if view.plan.steps.is_empty() => p { "Nothing to do." },
             Some(view) => {
-                ul.list { @for step in view.plan.steps.iter().take(LIST_MAX) { (planned(step)) } }
-                @if view.plan.steps.len() > LIST_MAX {
-                    p.soft { "and " (count(view.plan.steps.len() - LIST_MAX, "more step")) }
-                }
+                (steps_alike(&view.plan.steps))
                 @if !view.forecast.is_empty() {
                     details {
                         summary { "What follows: about " (count(view.forecast.len(), "step")) }
-                        ul.list { @for step in view.forecast.iter().take(LIST_MAX) { (planned(step)) } }
+                        (steps_alike(view.forecast))
                     }
                 }
             },
@@ -143,7 +162,29 @@ pub fn plan(overview: &Overview, view: Option<View<'_>>) -> Markup {
     }
 }
 
-fn planned(step: &Step) -> Markup {
+/// Steps that are the same but for their machine are told once.
+fn steps_alike(steps: &[Step]) -> Markup {
+    let mut groups: Vec<(Vec<&MachineName>, &Step, String)> = Vec::new();
+    let mut known = BTreeMap::new();
+    for step in steps {
+        let words = words::effect(&step.effect);
+        let at = *known.entry((words.clone(), step.risk, step.reason.as_str())).or_insert(groups.len());
+        if at == groups.len() {
+            groups.push((Vec::new(), step, words));
+        }
+        groups[at].0.extend(step.effect.machine());
+    }
+    html! {
+        ul.list {
+            @for (machines, step, words) in groups.iter().take(LIST_MAX) { (planned(machines, step, words)) }
+        }
+        @if groups.len() > LIST_MAX {
+            p.soft { "and more: " code { "nix8s plan -v" } " shows all" }
+        }
+    }
+}
+
+fn planned(machines: &[&MachineName], step: &Step, words: &str) -> Markup {
     let class = match step.risk {
         Risk::None => "good-edge",
         Risk::Interrupts | Risk::Removes => "warn-edge",
@@ -151,10 +192,14 @@ fn planned(step: &Step) -> Markup {
     };
     html! {
         li class=(class) {
-            @if let Some(machine) = step.effect.machine() { b { (machine) } ": " }
-            (clean(&words::effect(&step.effect)))
+            @match machines {
+                [] => {},
+                [one] => { b { (one) } ": " },
+                several => { b { (count(several.len(), "machine")) } " (" (names::list(several, Detail::Normal)) "): " },
+            }
+            (prose(words))
             @if step.risk != Risk::None { " " span.small.warn { "(" (words::risk(step.risk)) ")" } }
-            @if !step.reason.is_empty() { div.soft.small { (clean(&step.reason)) } }
+            @if !step.reason.is_empty() { div.soft.small { (prose(&step.reason)) } }
         }
     }
 }
@@ -191,7 +236,7 @@ pub fn marks(run: &Run) -> Markup {
                     }
                 }
                 @if run.marks.len() > LIST_MAX {
-                    p.soft { "and " (run.marks.len() - LIST_MAX) " more: `nix8s events` shows all" }
+                    p.soft { "and " (run.marks.len() - LIST_MAX) " more: " code { "nix8s events" } " shows all" }
                 }
             }
         }
@@ -231,7 +276,7 @@ pub fn steps(run: &Run, most: usize) -> Markup {
                 }
             }
             @if spans.len() > most {
-                p.soft { "and " (count(spans.len() - most, "more step")) ": `nix8s events` shows all" }
+                p.soft { "and " (count(spans.len() - most, "more step")) ": " code { "nix8s events" } " shows all" }
             }
         }
     }
