@@ -11,6 +11,7 @@ use crate::model::Role;
 use crate::model::Version;
 use crate::observed::ApiSeen;
 use crate::observed::Known;
+use crate::observed::NodeSeen;
 use crate::observed::System;
 use crate::plan::Cause;
 use crate::plan::Effect;
@@ -19,14 +20,24 @@ use crate::plan::rule::holds;
 
 /// The version to evaluate systems at: the configured one, or one minor release above the lowest that runs, so that
 /// no minor is skipped. Without an answering API server: the configured one (nothing that runs is changed then).
+///
+/// Members that are left alone hold the others back: API servers may differ by one minor release, and kubelets be
+/// three older than they (Kubernetes' version skew policy).
 pub fn next_version(cluster: &Cluster, api: &Known<ApiSeen>) -> Version {
     let wanted = &cluster.version;
     let ours = |name| cluster.machines.get(name).is_some_and(|m| m.role != Role::None && !m.skip);
-    let running = api.known().into_iter().flat_map(|a| &a.nodes).filter(|(name, _)| ours(*name));
+    let nodes = || api.known().into_iter().flat_map(|a| &a.nodes);
+    let running = nodes().filter(|(name, _)| ours(*name));
     let Some(lowest) = running.map(|(_, node)| node.version.minor_only()).min() else {
         return wanted.clone();
     };
-    if wanted.minor > lowest.minor + 1 && holds(Rule::Order) { lowest.next_minor() } else { wanted.clone() }
+    if !holds(Rule::Order) {
+        return wanted.clone();
+    }
+    let step = if wanted.minor > lowest.minor + 1 { lowest.next_minor() } else { wanted.clone() };
+    let most = |node: &NodeSeen| node.version.minor + if node.control_plane { 1 } else { KUBELET_SKEW };
+    let most = nodes().filter(|(name, _)| !ours(*name)).map(|(_, node)| most(node)).min();
+    if most.is_some_and(|most| step.minor > most.max(lowest.minor)) { lowest } else { step }
 }
 
 /// Plans upgrades of machines whose turn it is.
@@ -45,6 +56,9 @@ pub(super) fn plan(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
     }
 }
 
+/// How many minor releases a kubelet may be older than an API server.
+const KUBELET_SKEW: u32 = 3;
+
 /// Machines that have made one step of several and wait for the others.
 fn say_what_follows(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
     let (step, end) = (&cx.seen.wanted_version, &cx.cluster.version);
@@ -52,11 +66,19 @@ fn say_what_follows(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
         return;
     }
     for view in cx.views.values().filter(|v| v.class == Class::Same && v.machine.is_some()) {
-        let Some(node) = view.node_seen().filter(|n| !end.is_met_by(&n.version)) else { continue };
+        let Some(node) = view.node_seen() else { continue };
         let (name, running) = (view.name, &node.version);
-        let text = format!(
-            "{name} runs {running} on the way to {end}: it goes on when every machine has reached {step}"
-        );
+        let text = if !end.is_met_by(running) {
+            format!(
+                "{name} runs {running} on the way to {end}: it goes on when every machine has reached {step}"
+            )
+        } else if running.minor > step.minor {
+            format!(
+                "{name} runs {running}: what else is new for it comes when every machine has reached {step}"
+            )
+        } else {
+            continue;
+        };
         out.wait(Some(name), Cause::Earlier, text);
     }
 }

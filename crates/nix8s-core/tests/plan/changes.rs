@@ -92,6 +92,46 @@ fn two_minor_releases_are_two_steps() {
 }
 
 #[test]
+fn a_control_plane_that_is_left_alone_holds_the_others_within_one_minor_release() {
+    let mut world = ready(K3s, &["cp1", "cp2", "cp3", "w1"]);
+    world.machine("cp1").skip = true;
+    world.cluster.version = "1.36".parse().unwrap();
+    for n in ["cp2", "cp3", "w1"] {
+        world.node(n).version = "v1.35.1".parse().unwrap();
+    }
+    let step =
+        |world: &World| nix8s_core::reconcile::next_version(&world.cluster, &world.seen.api).to_string();
+    assert_eq!(step(&world), "1.35", "cp1 still runs 1.34");
+    world.node("cp1").version = "v1.35.1".parse().unwrap();
+    assert_eq!(step(&world), "1.36");
+    // A worker that is left alone may be three older.
+    world.machine("cp1").skip = false;
+    world.machine("w1").skip = true;
+    world.node("w1").version = "v1.33.1".parse().unwrap();
+    assert_eq!(step(&world), "1.36");
+    world.node("w1").version = "v1.32.1".parse().unwrap();
+    assert_eq!(step(&world), "1.35");
+}
+
+#[test]
+fn a_machine_that_is_ahead_of_the_step_says_what_it_waits_for() {
+    let mut world = ready(K3s, &["cp1", "w1"]);
+    world.cluster.version = "v1.35.1".parse().unwrap();
+    world.node("cp1").version = "v1.35.1".parse().unwrap();
+    world.node("w1").version = "v1.33.1".parse().unwrap();
+    world.evaluate("a");
+    world.copy_all();
+    let mut ahead = world.probe("cp1").running.clone().unwrap();
+    ahead.version = Some("v1.35.1".parse().unwrap());
+    world.probe("cp1").running = Some(ahead);
+    let wait = world.plan().waits.into_iter().find(|w| w.machine == Some(name("cp1"))).unwrap();
+    assert_eq!(
+        wait.text,
+        "cp1 runs v1.35.1: what else is new for it comes when every machine has reached 1.34"
+    );
+}
+
+#[test]
 fn kubernetes_does_not_go_back() {
     let mut world = cluster(K3s);
     world.cluster.version = "1.33".parse().unwrap();

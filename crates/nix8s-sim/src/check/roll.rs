@@ -164,8 +164,11 @@ impl World {
 
     /// Rule 8 for changes within a version: workers, then control planes, the first server last.
     fn check_same_version_order(&mut self, name: &MachineName, metal: &Metal, to: &StorePath) {
-        // What is in no cluster yet is no part of the order.
-        if !self.nodes.contains_key(name) {
+        // What is in no cluster yet is no part of the order, and what was begun by an earlier plan keeps its turn.
+        let begun = |node: &crate::world::node::Node| {
+            node.cordon() == Cordon::Ours && node.unschedulable.is_some_and(|at| at < self.check.observed)
+        };
+        if self.nodes.get(name).is_none_or(begun) {
             return;
         }
         let from = metal.running().and_then(|p| self.systems.get(p)).and_then(|k| k.system.version.clone());
@@ -202,7 +205,7 @@ impl World {
             && machine.is_some_and(|m| !m.skip)
             && !self.leaves(name)
             && metal.failed.is_empty()
-            && self.check.trouble.get(name).is_none_or(|at| *at < self.check.fleet_since)
+            && !self.check.trouble.contains_key(name)
             && metal.running().is_some_and(|p| *p != wanted.system.path)
             && metal
                 .running()
@@ -237,6 +240,7 @@ impl World {
     /// A person forgives a machine's systems.
     pub fn forgive(&mut self, name: &MachineName) {
         self.check.failed.remove(name);
+        self.check.trouble.remove(name);
         if let Some(metal) = self.metal_mut(name) {
             metal.failed.clear();
         }
