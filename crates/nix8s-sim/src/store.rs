@@ -49,6 +49,12 @@ impl Store for SimStore {
             if let What::Started { effect } = &event.what {
                 self.shared.with(|w| w.check_intent(effect));
             }
+            if let What::Failed { effect, .. } = &event.what
+                && let Some(machine) = effect.machine()
+            {
+                // Whatever went wrong with it, nix8s may have given it up until somebody says otherwise.
+                self.shared.with(|w| drop(w.check.trouble.insert(machine.clone(), w.now)));
+            }
             if let What::Failed { effect, failure } = &event.what
                 && let (Some(machine), Some(system)) = (effect.machine(), &failure.bad_system)
             {

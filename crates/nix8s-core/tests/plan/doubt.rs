@@ -123,3 +123,16 @@ fn a_machine_that_is_undoing_a_switch_begins_and_joins_no_cluster() {
     world.probe("cp1").armed = true;
     assert_eq!(steps_of(&world, "cp1"), [] as [&str; 0]);
 }
+
+#[test]
+fn nobody_waits_for_its_own_gates() {
+    let mut world = ready(K3s, &["cp1", "w1", "w2"]);
+    // Another change was made after w1's system had failed: that is its remedy.
+    let bad = world.probe("w1").running.clone().unwrap();
+    world.past("w1").bad.insert(bad.path, "sshd.service: failed".to_owned());
+    world.past("w1").good = None;
+    world.evaluate("b");
+    world.copy_all();
+    assert!(!steps_of(&world, "w1").is_empty(), "{}", world.planned());
+    assert_eq!(wait_of(&world, "w2"), Some(Cause::Earlier));
+}

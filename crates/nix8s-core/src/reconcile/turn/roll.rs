@@ -93,7 +93,12 @@ pub(super) fn system_refusal(c: &Candidate<'_, '_>, halted: Option<&str>) -> Opt
 
 /// A machine that runs its new system and has not passed its gates yet holds up those that would follow: as many as
 /// may be down at once among workers, one among control planes.
-pub(super) struct Unproven<'a>(Option<&'a MachineName>);
+pub(super) struct Unproven<'a> {
+    /// Machines that run a system which has not passed its gates.
+    waiting: Vec<&'a MachineName>,
+    /// Those of them that are control planes.
+    control_planes: Vec<&'a MachineName>,
+}
 
 impl<'a> Unproven<'a> {
     pub(super) fn of(cx: &Cx<'a>) -> Self {
@@ -105,17 +110,25 @@ impl<'a> Unproven<'a> {
             waits && v.machine.is_some_and(|m| !m.skip)
         };
         let waiting: Vec<&View<'a>> = cx.views.values().filter(waits_for_gates).collect();
-        let control_plane = waiting.iter().find(|v| v.role_now() == Some(Role::ControlPlane));
-        let parallel = cx.cluster.upgrade.strategy == Strategy::Parallel;
-        let too_many = !parallel && waiting.len() as u32 >= cx.cluster.upgrade.max_unavailable;
-        Self(control_plane.or(waiting.first().filter(|_| too_many)).map(|v| v.name))
+        let is_control_plane = |v: &&&View<'a>| v.role_now() == Some(Role::ControlPlane);
+        Self {
+            control_planes: waiting.iter().filter(is_control_plane).map(|v| v.name).collect(),
+            waiting: waiting.into_iter().map(|v| v.name).collect(),
+        }
     }
 
     pub(super) fn refusal(&self, cx: &Cx<'_>, c: &Candidate<'_, '_>) -> Option<Refusal> {
         if c.begun || c.kind == Kind::Leave || cx.foresee || !holds(Rule::RollHalts) {
             return None;
         }
-        let text = format!("{} waits until {} has passed its gates", c.view.name, self.0?);
+        // One whose own system is in doubt may get another: nobody waits for itself.
+        let other = |who: &&&MachineName| **who != c.view.name;
+        let others = self.waiting.iter().filter(other).count() as u32;
+        let parallel = cx.cluster.upgrade.strategy == Strategy::Parallel;
+        let too_many = !parallel && others >= cx.cluster.upgrade.max_unavailable;
+        let control_plane = self.control_planes.iter().find(other);
+        let who = control_plane.or_else(|| self.waiting.iter().find(other).filter(|_| too_many))?;
+        let text = format!("{} waits until {who} has passed its gates", c.view.name);
         Some((Cause::Earlier, text, None))
     }
 }
