@@ -257,7 +257,9 @@ impl<'a> Cx<'a> {
                 v.running().is_some_and(|r| r.path != *good)
                     && v.probe.is_some_and(|p| p.copied.contains(good))
             });
-            v.is_armed() || (back && self.cluster.upgrade.rollback)
+            // What one runs on which a system has failed is not known while it is silent: its Node says what was.
+            let unseen = v.probe.is_none() && !v.past.bad.is_empty();
+            v.is_armed() || unseen || (back && self.cluster.upgrade.rollback)
         };
         self.control_planes().find(in_doubt).map(|v| v.name)
     }

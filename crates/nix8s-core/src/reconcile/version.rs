@@ -36,7 +36,8 @@ pub fn next_version(cluster: &Cluster, api: &Known<ApiSeen>) -> Version {
     }
     let step = if wanted.minor > lowest.minor + 1 { lowest.next_minor() } else { wanted.clone() };
     let most = |node: &NodeSeen| node.version.minor + if node.control_plane { 1 } else { KUBELET_SKEW };
-    let most = nodes().filter(|(name, _)| !ours(*name)).map(|(_, node)| most(node)).min();
+    let skipped = |name| cluster.machines.get(name).is_some_and(|m| m.role != Role::None && m.skip);
+    let most = nodes().filter(|(name, _)| skipped(*name)).map(|(_, node)| most(node)).min();
     if most.is_some_and(|most| step.minor > most.max(lowest.minor)) { lowest } else { step }
 }
 

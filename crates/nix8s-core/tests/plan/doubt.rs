@@ -47,6 +47,11 @@ fn workers_wait_for_a_control_plane_that_may_go_back_to_its_older_version() {
     world.past("cp3").bad.insert(bad.path.clone(), "sshd.service: failed".to_owned());
     assert_eq!(steps_of(&world, "cp3"), ["rollback:cp3"]);
     assert_eq!(steps_of(&world, "w3"), [] as [&str; 0]);
+    // It went back and starts again: what its Node says is what was.
+    let mut silent = upgraded_control_planes();
+    silent.past("cp3").bad.insert(bad.path.clone(), "sshd.service: failed".to_owned());
+    silent.silence("cp3");
+    assert_eq!(steps_of(&silent, "w3"), [] as [&str; 0]);
     // It passed: they come.
     world.past("cp3").bad.clear();
     world.past("cp3").good = Some(bad.path);

@@ -49,6 +49,10 @@ impl Exec for SimExec {
         let text = stream.clone();
         self.shared.with(|w| {
             let at = w.now;
+            // Asked when a look begins; its answer may be slow or fail, and what else was asked is older than that.
+            if let ["nix8s", "-o", "json", "secrets", "check", _] = words(command).as_slice() {
+                w.check.observed = at;
+            }
             w.check.called(format!("{at} {text} {}", command.argv.get(3..).unwrap_or_default().join(" ")));
         });
         self.shared.moment().await;
