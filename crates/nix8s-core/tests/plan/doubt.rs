@@ -141,3 +141,31 @@ fn nobody_waits_for_its_own_gates() {
     assert!(!steps_of(&world, "w1").is_empty(), "{}", world.planned());
     assert_eq!(wait_of(&world, "w2"), Some(Cause::Earlier));
 }
+
+#[test]
+fn what_failed_on_a_machine_that_has_left_holds_nobody_up() {
+    let mut world = ready(K3s, &["cp1", "w1", "w2"]);
+    world.evaluate("b");
+    world.copy_all();
+    let bad = world.seen.wanted.known().unwrap()[&name("w2")].clone();
+    world.past("w2").bad.insert(bad.path.clone(), "sshd.service: failed".to_owned());
+    assert_eq!(wait_of(&world, "w1"), Some(Cause::Halted));
+    world.not_joined("w2");
+    world.past("w2").removed = true;
+    world.probe("w2").running = Some(bad);
+    assert!(!steps_of(&world, "w1").is_empty(), "{}", world.planned());
+}
+
+#[test]
+fn a_control_plane_that_is_undoing_a_switch_keeps_the_others_from_being_switched() {
+    let mut world = ready(K3s, &["cp1", "cp2", "cp3", "w1"]);
+    world.cluster.version = "v1.35.0".parse().unwrap();
+    world.evaluate("a");
+    world.copy_all();
+    // Both were begun before: cp3's switch was not confirmed, cp1's had not come.
+    world.node("cp1").cordon = nix8s_core::observed::Cordon::Ours;
+    world.node("cp3").cordon = nix8s_core::observed::Cordon::Ours;
+    assert_eq!(steps_of(&world, "cp1").first().map(String::as_str), Some("drain:cp1"));
+    world.probe("cp3").armed = true;
+    assert_eq!(steps_of(&world, "cp1"), ["uncordon:cp1"], "it is Ready on a good system");
+}

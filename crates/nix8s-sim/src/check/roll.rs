@@ -109,7 +109,7 @@ impl World {
             .check
             .failed
             .iter()
-            .filter(|(m, at)| *m != name && **at < observed && failed_now(m))
+            .filter(|(m, at)| *m != name && **at < observed && !self.leaves(m) && failed_now(m))
             .map(|(m, _)| m.to_string())
             .collect();
         let budget = self.fleet.upgrade.failure_budget as usize;

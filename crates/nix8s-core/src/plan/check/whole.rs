@@ -34,6 +34,8 @@ pub(super) fn failed(cluster: &Cluster, seen: &Observed) -> u32 {
     let Some(wanted) = seen.wanted.known() else { return 0 };
     let failed = seen.past.machines.iter().filter(|(name, past)| {
         cluster.machines.contains_key(*name)
+            && !past.delete
+            && !past.removed
             && wanted.get(*name).is_some_and(|w| past.bad.contains_key(&w.path))
     });
     failed.count() as u32

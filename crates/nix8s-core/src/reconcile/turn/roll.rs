@@ -5,6 +5,7 @@ use super::Class;
 use super::Cx;
 use super::Kind;
 use super::Refusal;
+use super::Row;
 use super::View;
 use crate::model::MachineName;
 use crate::model::Role;
@@ -19,8 +20,9 @@ pub(super) fn halted(cx: &Cx<'_>) -> Option<String> {
     if !holds(Rule::RollHalts) {
         return None;
     }
-    let failed: Vec<&MachineName> =
-        cx.views.values().filter(|v| v.wanted_is_bad() || gave_up_switching(cx, v)).map(|v| v.name).collect();
+    let failed =
+        cx.views.values().filter(|v| !is_leaving(v) && (v.wanted_is_bad() || gave_up_switching(cx, v)));
+    let failed: Vec<&MachineName> = failed.map(|v| v.name).collect();
     (failed.len() as u32 > cx.cluster.upgrade.failure_budget).then(|| {
         let first = failed[0];
         let why = cx.of(first).and_then(|v| v.past.bad.get(&v.wanted?.path));
@@ -32,6 +34,11 @@ pub(super) fn halted(cx: &Cx<'_>) -> Option<String> {
              with `nix8s node retry {first}`"
         )
     })
+}
+
+/// Whether a machine leaves or has left: it is no part of a roll, whatever failed on it.
+fn is_leaving(view: &View<'_>) -> bool {
+    matches!(view.row, Row::Away | Row::Leave)
 }
 
 /// In foresight turns are given to all of one rank together.
@@ -107,7 +114,7 @@ impl<'a> Unproven<'a> {
             let ill = v.is_our_cordon() || v.node_seen().is_some_and(|n| !n.ready);
             let bad = v.running().is_some_and(|r| v.past.bad.contains_key(&r.path));
             let waits = bad || v.is_armed() || (v.class == Class::Same && ill && !proven);
-            waits && v.machine.is_some_and(|m| !m.skip)
+            waits && !is_leaving(v) && v.machine.is_some_and(|m| !m.skip)
         };
         let waiting: Vec<&View<'a>> = cx.views.values().filter(waits_for_gates).collect();
         let is_control_plane = |v: &&&View<'a>| v.role_now() == Some(Role::ControlPlane);

@@ -34,12 +34,15 @@ impl Slots {
         let workers =
             cx.cluster.machines.values().filter(|m| m.role == Role::Worker && !m.skip).count() as u32;
         let parallel = cx.cluster.upgrade.strategy == Strategy::Parallel || cx.foresee;
-        // A control plane that an earlier run left cordoned is in progress even when its system is as wanted.
-        let cordoned =
-            cx.views.values().find(|v| v.is_our_cordon() && v.role_now() == Some(Role::ControlPlane));
+        // A control plane that an earlier run left cordoned, or that is undoing a switch, is in progress even when its
+        // system is as wanted.
+        let busy = cx
+            .views
+            .values()
+            .filter(|v| (v.is_our_cordon() || v.is_armed()) && v.role_now() == Some(Role::ControlPlane));
         let is_candidate = |name: &MachineName| candidates.iter().any(|c| c.view.name == name);
         Self {
-            control_plane_taken: cordoned.map(|v| v.name).filter(|n| !is_candidate(n)).cloned(),
+            control_plane_taken: busy.map(|v| v.name).find(|n| !is_candidate(n)).cloned(),
             join_first: crate::reconcile::control_plane::next_join(cx).is_some(),
             workers_down: cx.views.values().filter(worker).map(|v| v.name.clone()).collect(),
             workers_taken: 0,
