@@ -85,6 +85,9 @@ pub fn run(cx: &Cx<'_>, args: &RehearseArgs) -> Result<Exit, CliError> {
         let rehearsal = tally::tally(&start, settings, &ended);
         let replay = |seed: u64| replay(cx, cluster, permit, faults, seed);
         if cx.out.format == Format::Text {
+            if !rehearsals.is_empty() {
+                cx.out.data("\n");
+            }
             if cx.out.detail == Detail::Verbose {
                 tell_worst(cx, &start, settings, &ended, &stop);
             }
