@@ -53,7 +53,10 @@ impl Store for SimStore {
                 && let Some(machine) = effect.machine()
             {
                 // Whatever went wrong with it, nix8s may have given it up until somebody says otherwise.
-                self.shared.with(|w| drop(w.check.trouble.insert(machine.clone(), w.now)));
+                self.shared.with(|w| {
+                    let now = w.now;
+                    w.check.trouble.insert(machine.clone(), now);
+                });
             }
             if let What::Failed { effect, failure } = &event.what
                 && let (Some(machine), Some(system)) = (effect.machine(), &failure.bad_system)

@@ -104,12 +104,12 @@ pub fn run(cx: &Cx<'_>, args: &RunArgs) -> Result<Exit, CliError> {
                     screen.aside(|| cx.out.say("The configuration changed, and is taken up."));
                 }
                 Err(error) => {
-                    let message = error.to_string();
+                    // Whoever reads what is said may ask at once.
+                    keeper.board.change(|board| board.wrong = Some(error.to_string()));
                     screen.aside(|| {
                         super::report(cx.out, &error);
                         cx.out.say("The configuration from before is kept until this is mended.");
                     });
-                    keeper.board.change(|board| board.wrong = Some(message));
                 }
             },
         }
