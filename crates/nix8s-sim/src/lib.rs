@@ -88,7 +88,7 @@ pub fn open(dir: &Path, fleet: &Arc<Cluster>, options: Options) -> io::Result<Si
     }
     make::provide(&mut world);
     world.begin_faults(options.faults, fault::HORIZON);
-    // Another session draws other faults, or what failed would fail for ever.
+    // Another command draws other faults, or what failed would fail for ever.
     let faults = Faults::new(options.faults, random::mix(world.seed ^ world.fresh()));
     let journal = Journal::create(dir, &world)?;
     world.take_changed();
@@ -138,7 +138,7 @@ impl Simulation {
         self.shared.with(|w| w.check.violations.clone())
     }
 
-    /// Ends a session: what comes next reads the world as it is, and not everything that happened in it.
+    /// Ends the work of a command: what comes next reads the world as it is, and not everything that happened in it.
     ///
     /// # Errors
     /// When the world could not be written anew. It is whole without that.
