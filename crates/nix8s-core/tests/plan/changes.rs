@@ -251,3 +251,16 @@ fn with_the_api_silent_nothing_of_a_member_is_touched() {
     world.seen.api = Known::Unknown;
     assert_snapshot!(world.planned());
 }
+
+#[test]
+fn with_the_parallel_strategy_workers_do_not_wait_for_each_other() {
+    let mut world = ready(K3s, &["cp1", "w1", "w2", "w3"]);
+    world.cluster.upgrade.strategy = nix8s_core::model::Strategy::Parallel;
+    world.new_kernel();
+    world.copy_all();
+    // Two that are down for other reasons, one of them no worker of the configuration any more.
+    world.node("w2").cordon = Cordon::Foreign;
+    world.machine("w3").role = nix8s_core::model::Role::None;
+    world.node("w3").cordon = Cordon::Foreign;
+    assert!(world.plan().steps.iter().any(|s| s.id == "switch:w1"), "{}", world.planned());
+}

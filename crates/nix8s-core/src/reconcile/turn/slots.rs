@@ -31,8 +31,6 @@ impl Slots {
         let worker = |v: &&View<'_>| {
             v.role_now() == Some(Role::Worker) && !v.machine.is_some_and(|m| m.skip) && v.is_down()
         };
-        let workers =
-            cx.cluster.machines.values().filter(|m| m.role == Role::Worker && !m.skip).count() as u32;
         let parallel = cx.cluster.upgrade.strategy == Strategy::Parallel || cx.foresee;
         // A control plane that an earlier run left cordoned, or that is undoing a switch, is in progress even when its
         // system is as wanted.
@@ -46,7 +44,7 @@ impl Slots {
             join_first: crate::reconcile::control_plane::next_join(cx).is_some(),
             workers_down: cx.views.values().filter(worker).map(|v| v.name.clone()).collect(),
             workers_taken: 0,
-            workers_max: if parallel { workers.max(1) } else { cx.cluster.upgrade.max_unavailable },
+            workers_max: if parallel { u32::MAX } else { cx.cluster.upgrade.max_unavailable },
         }
     }
 
