@@ -5,10 +5,11 @@
 use nix8s_engine::converge::Ending;
 use nix8s_sim::explore::scale::converge_blank;
 
-fn converges(machines: u32) {
-    let took = converge_blank(machines).unwrap();
+#[test]
+fn a_thousand_blank_machines_converge() {
+    let took = converge_blank(1000).unwrap();
     println!(
-        "{machines} blank machines: {:.1} s of wall time, {} min in the simulated world, {} cycles, {} steps",
+        "1000 blank machines: {:.1} s of wall time, {} min in the simulated world, {} cycles, {} steps",
         took.wall.as_secs_f64(),
         took.world.as_secs() / 60,
         took.report.cycles,
@@ -16,15 +17,4 @@ fn converges(machines: u32) {
     );
     assert_eq!(took.report.ending, Ending::Converged);
     assert_eq!(took.report.failed, 0);
-}
-
-#[test]
-fn a_thousand_blank_machines_converge() {
-    converges(1000);
-}
-
-#[test]
-#[ignore = "takes half a minute without optimisation; `make bench` measures the same through the release binary"]
-fn four_and_a_half_thousand_blank_machines_converge() {
-    converges(4500);
 }
