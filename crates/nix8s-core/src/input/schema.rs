@@ -138,58 +138,54 @@ const USER: Kind = Kind::Table(&[&[
 impl Kind {
     /// The place of a key in the order of the reference; keys that the table does not have come last.
     pub fn place_of(&self, key: &str) -> usize {
+        self.keys().iter().position(|known| known.name == key).unwrap_or(usize::MAX)
+    }
+
+    /// What may stand here: itself, or each of several kinds.
+    fn alternatives(&self) -> Vec<&Self> {
         match self {
-            Self::Table(tables) => {
-                let mut keys = tables.iter().flat_map(|table| table.iter());
-                keys.position(|known| known.name == key).unwrap_or(usize::MAX)
-            }
-            Self::Either(kinds) => kinds.iter().map(|kind| kind.place_of(key)).min().unwrap_or(usize::MAX),
-            Self::Any
-            | Self::AnyMap
-            | Self::Flag
-            | Self::Int(..)
-            | Self::Number(..)
-            | Self::Text(_)
-            | Self::Words(..)
-            | Self::List(_)
-            | Self::Named(..) => usize::MAX,
+            Self::Either(kinds) => kinds.iter().flat_map(Self::alternatives).collect(),
+            kind => vec![kind],
         }
+    }
+
+    /// The keys that may stand directly in it, in the order of the tables.
+    pub fn keys(&self) -> Vec<&'static Key> {
+        let mut keys = Vec::new();
+        for kind in self.alternatives() {
+            if let Self::Table(tables) = kind {
+                keys.extend(tables.iter().flat_map(|table| table.iter()));
+            }
+        }
+        keys
+    }
+
+    /// What stands in lists and under the names of maps, each with how paths spell that: `[]` and `.*`.
+    pub fn insides(&self) -> Vec<(&'static str, &'static Self)> {
+        let mut insides = Vec::new();
+        for kind in self.alternatives() {
+            if let Self::Named(_, below) = kind {
+                insides.push((".*", *below));
+            }
+            if let Self::List(below) = kind {
+                insides.push(("[]", *below));
+            }
+        }
+        insides
     }
 
     /// What stands under a key of a map.
-    pub fn below(&self, key: &str) -> Option<&Self> {
-        match self {
-            Self::Table(tables) => {
-                let mut keys = tables.iter().flat_map(|table| table.iter());
-                keys.find(|known| known.name == key).map(|known| &known.kind)
-            }
-            Self::Named(_, below) => Some(below),
-            Self::Either(kinds) => kinds.iter().find_map(|kind| kind.below(key)),
-            Self::Any
-            | Self::AnyMap
-            | Self::Flag
-            | Self::Int(..)
-            | Self::Number(..)
-            | Self::Text(_)
-            | Self::Words(..)
-            | Self::List(_) => None,
-        }
+    pub fn below(&self, key: &str) -> Option<&'static Self> {
+        let known = self.keys().into_iter().find(|known| known.name == key).map(|known| &known.kind);
+        known.or_else(|| self.inside(".*"))
     }
 
     /// What stands in a list.
-    pub fn item(&self) -> Option<&Self> {
-        match self {
-            Self::List(item) => Some(item),
-            Self::Either(kinds) => kinds.iter().find_map(Self::item),
-            Self::Any
-            | Self::AnyMap
-            | Self::Flag
-            | Self::Int(..)
-            | Self::Number(..)
-            | Self::Text(_)
-            | Self::Words(..)
-            | Self::Table(_)
-            | Self::Named(..) => None,
-        }
+    pub fn item(&self) -> Option<&'static Self> {
+        self.inside("[]")
+    }
+
+    fn inside(&self, mark: &str) -> Option<&'static Self> {
+        self.insides().into_iter().find(|(is, _)| *is == mark).map(|(_, kind)| kind)
     }
 }

@@ -3,6 +3,8 @@
 use super::DOCUMENT;
 use super::Key;
 use super::Kind;
+use super::walk::Below;
+use super::walk::each_key;
 
 /// `path: sentence`, one a line. The first part of some paths stands for every place at which the same table may stand:
 /// see [`PLACES`].
@@ -30,47 +32,17 @@ const PLACES: &[(&str, &[&str])] = &[
 /// Every key with its path, in the order of the tables: those of [`super::walk::known_paths`], and older spellings.
 pub fn keys() -> Vec<(String, &'static Key)> {
     let mut all = Vec::new();
-    collect(&DOCUMENT, "", &mut all);
+    each_key(&DOCUMENT, "", &mut |path, key| {
+        all.push((path.to_owned(), key));
+        Below::Look
+    });
     all
 }
 
-fn collect(kind: &'static Kind, prefix: &str, all: &mut Vec<(String, &'static Key)>) {
-    match kind {
-        Kind::Table(tables) => {
-            for key in tables.iter().flat_map(|table| table.iter()) {
-                let dot = if prefix.is_empty() { "" } else { "." };
-                let path = format!("{prefix}{dot}{}", key.name);
-                all.push((path.clone(), key));
-                collect(&key.kind, &path, all);
-            }
-        }
-        Kind::Named(_, below) => collect(below, &format!("{prefix}.*"), all),
-        Kind::List(below) => collect(below, &format!("{prefix}[]"), all),
-        Kind::Either(kinds) => kinds.iter().for_each(|kind| collect(kind, prefix, all)),
-        Kind::Any
-        | Kind::AnyMap
-        | Kind::Flag
-        | Kind::Int(..)
-        | Kind::Number(..)
-        | Kind::Text(_)
-        | Kind::Words(..) => {}
-    }
-}
-
-/// The keys that may stand directly below a key.
+/// The keys that may stand below a key, in it or in what it lists.
 pub fn keys_below(kind: &'static Kind) -> Vec<&'static str> {
-    match kind {
-        Kind::Table(tables) => tables.iter().flat_map(|table| table.iter()).map(|key| key.name).collect(),
-        Kind::Named(_, below) | Kind::List(below) => keys_below(below),
-        Kind::Either(kinds) => kinds.iter().flat_map(keys_below).collect(),
-        Kind::Any
-        | Kind::AnyMap
-        | Kind::Flag
-        | Kind::Int(..)
-        | Kind::Number(..)
-        | Kind::Text(_)
-        | Kind::Words(..) => Vec::new(),
-    }
+    let insides = kind.insides().into_iter().flat_map(|(_, below)| keys_below(below));
+    kind.keys().into_iter().map(|key| key.name).chain(insides).collect()
 }
 
 /// What a key is for, by its path as [`super::walk::known_paths`] spells it.

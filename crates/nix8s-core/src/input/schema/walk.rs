@@ -258,36 +258,42 @@ fn mismatch(tree: &Tree, wanted: &str, help: Option<String>, path: &Path<'_>, re
 }
 
 /// Every path of keys that the tables know, for example `clusters.*.ha.vip`; older spellings left out.
-pub fn known_paths(kind: &Kind) -> Vec<String> {
+pub fn known_paths(kind: &'static Kind) -> Vec<String> {
     let mut all = Vec::new();
-    collect(kind, "", &mut all);
+    each_key(kind, "", &mut |path, key| {
+        if matches!(key.note, Note::Older(_)) {
+            return Below::Leave;
+        }
+        all.push(path.to_owned());
+        Below::Look
+    });
     all
 }
 
-fn collect(kind: &Kind, prefix: &str, all: &mut Vec<String>) {
-    match kind {
-        Kind::Table(tables) => {
-            for key in tables.iter().flat_map(|table| table.iter()) {
-                if matches!(key.note, Note::Older(_)) {
-                    continue;
-                }
-                let path =
-                    if prefix.is_empty() { key.name.to_owned() } else { format!("{prefix}.{}", key.name) };
-                collect(&key.kind, &path, all);
-                all.push(path);
-            }
+/// Whether the keys below a key are wanted too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Below {
+    /// Yes.
+    Look,
+    /// No.
+    Leave,
+}
+
+/// Shows every key of the tables with its path, each before those below it.
+pub fn each_key(kind: &'static Kind, prefix: &str, see: &mut dyn FnMut(&str, &'static Key) -> Below) {
+    for key in kind.keys() {
+        let path = join(prefix, key.name);
+        if see(&path, key) == Below::Look {
+            each_key(&key.kind, &path, see);
         }
-        Kind::Named(_, below) => collect(below, &format!("{prefix}.*"), all),
-        Kind::List(below) => collect(below, &format!("{prefix}[]"), all),
-        Kind::Either(kinds) => kinds.iter().for_each(|kind| collect(kind, prefix, all)),
-        Kind::Any
-        | Kind::AnyMap
-        | Kind::Flag
-        | Kind::Int(..)
-        | Kind::Number(..)
-        | Kind::Text(_)
-        | Kind::Words(..) => {}
     }
+    for (mark, below) in kind.insides() {
+        each_key(below, &format!("{prefix}{mark}"), see);
+    }
+}
+
+fn join(prefix: &str, name: &str) -> String {
+    if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") }
 }
 
 /// Every path of keys that a document uses, in the spelling of [`known_paths`].
@@ -302,11 +308,7 @@ fn collect_used(tree: &Tree, kind: &Kind, prefix: &str, all: &mut std::collectio
         Kind::Table(tables) => {
             for key in tables.iter().flat_map(|table| table.iter()) {
                 if let Some(below) = tree.get(key.name) {
-                    let path = if prefix.is_empty() {
-                        key.name.to_owned()
-                    } else {
-                        format!("{prefix}.{}", key.name)
-                    };
+                    let path = join(prefix, key.name);
                     collect_used(below, &key.kind, &path, all);
                     all.insert(path);
                 }
