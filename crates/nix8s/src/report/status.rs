@@ -22,6 +22,8 @@ use crate::report::names::thousands;
 use crate::report::table;
 use crate::report::table::Cell;
 use crate::report::waits;
+use crate::report::words::Mood;
+use crate::report::words::mood;
 
 /// Machines of a cluster that are all shown; of more, only those that are not well.
 const MACHINES_MAX: usize = 50;
@@ -139,19 +141,10 @@ fn row(name: &MachineName, machine: &MachineOverview, now: Timestamp) -> Vec<Cel
         (None, Some(wanted)) => format!("-> {wanted}"),
         (None, None) => String::new(),
     };
-    let stage: fn(Paint, String) -> String = match machine.stage {
-        Stage::Ready => |paint, text| paint.green(text),
-        Stage::Error | Stage::Stale => |paint, text| paint.red(text),
-        Stage::Pending
-        | Stage::Discovered
-        | Stage::Provisioning
-        | Stage::Provisioned
-        | Stage::Joining
-        | Stage::Joined
-        | Stage::Updating
-        | Stage::Draining
-        | Stage::Deleting
-        | Stage::Gone => |paint, text| paint.yellow(text),
+    let stage: fn(Paint, String) -> String = match mood(machine.stage) {
+        Mood::Good => |paint, text| paint.green(text),
+        Mood::Bad => |paint, text| paint.red(text),
+        Mood::UnderWay => |paint, text| paint.yellow(text),
     };
     vec![
         Cell::painted(name.as_str(), |paint, text| paint.bold(text)),

@@ -1,5 +1,6 @@
 //! Effects, risks and causes in words.
 
+use nix8s_core::lifecycle::Stage;
 use nix8s_core::model::size::show_duration;
 use nix8s_core::observed::MANAGED_ANNOTATION;
 use nix8s_core::observed::Secret;
@@ -174,6 +175,35 @@ fn metadata(patch: &MetadataPatch) -> String {
         "note which labels, taints and annotations are nix8s's".to_owned()
     } else {
         words.join("; ")
+    }
+}
+
+/// How good a stage is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mood {
+    /// As it should be.
+    Good,
+    /// Somebody may have to look at it.
+    Bad,
+    /// On its way.
+    UnderWay,
+}
+
+/// How good a stage is, for colours.
+pub fn mood(stage: Stage) -> Mood {
+    match stage {
+        Stage::Ready => Mood::Good,
+        Stage::Error | Stage::Stale => Mood::Bad,
+        Stage::Pending
+        | Stage::Discovered
+        | Stage::Provisioning
+        | Stage::Provisioned
+        | Stage::Joining
+        | Stage::Joined
+        | Stage::Updating
+        | Stage::Draining
+        | Stage::Deleting
+        | Stage::Gone => Mood::UnderWay,
     }
 }
 

@@ -28,6 +28,8 @@ use crate::report::plan::View;
 use crate::report::status;
 use crate::report::waits as grouped;
 use crate::report::words;
+use crate::report::words::Mood;
+use crate::report::words::mood;
 
 /// Things of one list that are shown before the rest is only counted.
 const LIST_MAX: usize = 200;
@@ -122,19 +124,10 @@ fn machine_table(machines: &[(&MachineName, &MachineOverview)], overview: &Overv
 }
 
 fn stage_class(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Ready => "good",
-        Stage::Error | Stage::Stale => "bad",
-        Stage::Pending
-        | Stage::Discovered
-        | Stage::Provisioning
-        | Stage::Provisioned
-        | Stage::Joining
-        | Stage::Joined
-        | Stage::Updating
-        | Stage::Draining
-        | Stage::Deleting
-        | Stage::Gone => "warn",
+    match mood(stage) {
+        Mood::Good => "good",
+        Mood::Bad => "bad",
+        Mood::UnderWay => "warn",
     }
 }
 
