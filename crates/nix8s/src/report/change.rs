@@ -81,21 +81,10 @@ mod tests {
     use nix8s_core::plan::Wait;
 
     use super::*;
+    use crate::report::sample;
 
-    /// An overview as it is kept: the shape of the file is what a reader of it may rely on.
     fn overview() -> Overview {
-        let machine = |stage: &str| {
-            serde_json::json!({
-                "role": "worker", "stage": stage, "since": "2026-01-01T00:00:00Z", "version": null,
-                "system": null, "wanted": null, "errors": [],
-            })
-        };
-        serde_json::from_value(serde_json::json!({
-            "schema": 1, "place": { "seq": 1, "offset": 1 }, "cluster": "prod", "distribution": "k3s",
-            "version": "1.34", "at": "2026-01-01T00:10:00Z", "steps": 0, "waits": [],
-            "machines": { "prod-w1": machine("pending"), "prod-w2": machine("ready") },
-        }))
-        .unwrap()
+        sample::overview(["pending", "ready"])
     }
 
     #[test]

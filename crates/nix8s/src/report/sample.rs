@@ -25,6 +25,7 @@ use nix8s_core::model::Upgrade;
 use nix8s_core::permit::Risk;
 use nix8s_core::plan::Effect;
 use nix8s_core::plan::Step;
+use nix8s_engine::state::overview::Overview;
 
 /// `prod` with these numbers of control planes (`cp1`, …) and workers (`w1`, …).
 pub fn cluster(control_planes: usize, workers: usize) -> Cluster {
@@ -133,4 +134,21 @@ pub fn roll(machine: &MachineName) -> [Step; 4] {
         step(Effect::Restart { machine: machine.clone() }, Risk::Interrupts, "kernel changes"),
         step(Effect::Uncordon { machine }, Risk::None, "it is well again"),
     ]
+}
+
+/// An overview of `prod` with `prod-w1` and `prod-w2` in these stages, as it is kept: the shape of the file is what a
+/// reader of it may rely on.
+pub fn overview(stages: [&str; 2]) -> Overview {
+    let machine = |stage: &str| {
+        serde_json::json!({
+            "role": "worker", "stage": stage, "since": "2026-01-01T00:00:00Z", "version": null,
+            "system": null, "wanted": null, "errors": [],
+        })
+    };
+    serde_json::from_value(serde_json::json!({
+        "schema": 1, "place": { "seq": 1, "offset": 1 }, "cluster": "prod", "distribution": "k3s",
+        "version": "1.34", "at": "2026-01-01T00:10:00Z", "steps": 2, "waits": [],
+        "machines": { "prod-w1": machine(stages[0]), "prod-w2": machine(stages[1]) },
+    }))
+    .unwrap()
 }

@@ -13,22 +13,12 @@ use nix8s_engine::state::overview::ErrorOverview;
 
 use super::*;
 use crate::report::history;
+use crate::report::sample;
 
 const HOSTILE: &str = "</td><script>alert(1)</script><img src=x onerror=alert(1)> \"' & \u{202e}\u{1b}[2J";
 
 fn overview() -> Overview {
-    let machine = |stage: &str| {
-        serde_json::json!({
-            "role": "worker", "stage": stage, "since": "2026-01-01T00:00:00Z", "version": null,
-            "system": null, "wanted": null, "errors": [],
-        })
-    };
-    serde_json::from_value(serde_json::json!({
-        "schema": 1, "place": { "seq": 1, "offset": 1 }, "cluster": "prod", "distribution": "k3s",
-        "version": "1.34", "at": "2026-01-01T00:10:00Z", "steps": 2, "waits": [],
-        "machines": { "prod-w1": machine("ready"), "prod-w2": machine("error") },
-    }))
-    .unwrap()
+    sample::overview(["ready", "error"])
 }
 
 fn events(message: &str) -> Vec<Event> {
