@@ -250,9 +250,13 @@ pub struct EtcdMember {
 /// Whether etcd would lose the majority that it has if this member went away for a moment. A member that does not
 /// work has no vote to lose.
 pub fn needs_vote_of(members: &[EtcdMember], name: &MachineName) -> bool {
-    let own = members.iter().any(|m| m.name == name.as_str() && m.healthy);
     let others = members.iter().filter(|m| m.healthy && m.name != name.as_str()).count();
-    own && others < members.len() / 2 + 1
+    votes(members, name) && others < members.len() / 2 + 1
+}
+
+/// Whether this member of etcd works.
+pub fn votes(members: &[EtcdMember], name: &MachineName) -> bool {
+    members.iter().any(|m| m.name == name.as_str() && m.healthy)
 }
 
 /// Secrets of a cluster.

@@ -163,6 +163,9 @@ pub enum Effect {
     Restart {
         /// Where.
         machine: MachineName,
+        /// Whether it was seen to vote in etcd. One that did not and does again has recovered: it is left alone.
+        #[serde(default)]
+        voted: bool,
     },
     /// Takes a member out of etcd.
     LeaveEtcd {
@@ -351,7 +354,7 @@ impl Effect {
             | Self::CheckGates { machine, .. }
             | Self::Rollback { machine, .. }
             | Self::Uncordon { machine }
-            | Self::Restart { machine }
+            | Self::Restart { machine, .. }
             | Self::LeaveEtcd { machine, .. }
             | Self::Clean { machine, .. }
             | Self::DeleteNode { machine, .. }

@@ -34,7 +34,7 @@ pub fn changes(world: &World, seen: &Observed) -> Vec<What> {
             if marked {
                 joined(world.cluster.machines.get(name).map(|m| &**m), name, node, past, &mut changes);
             }
-            readiness(name, node, past, &mut changes);
+            readiness(name, machine, node, past, &mut changes);
         }
     }
     for (name, past) in &seen.past.machines {
@@ -113,9 +113,21 @@ fn sight(name: &MachineName, machine: &MachineSeen, past: &MachinePast, changes:
     }
 }
 
-fn readiness(name: &MachineName, node: &NodeSeen, past: &MachinePast, changes: &mut Vec<What>) {
+fn readiness(
+    name: &MachineName,
+    machine: &MachineSeen,
+    node: &NodeSeen,
+    past: &MachinePast,
+    changes: &mut Vec<What>,
+) {
+    // What the API server says of a node is up to 40 seconds old (node-monitor-grace-period): that a restart is over, the
+    // machine itself must show.
+    let runs = || machine.probe.as_ref().is_some_and(|probe| probe.kubelet);
     match (node.ready, past.not_ready_since) {
         (true, Some(_)) => changes.push(What::Ready { machine: name.clone() }),
+        (true, None) if past.restarts.is_some() && runs() => {
+            changes.push(What::Ready { machine: name.clone() });
+        }
         (false, None) => changes.push(What::NotReady { machine: name.clone() }),
         (true, None) | (false, Some(_)) => {}
     }
