@@ -175,6 +175,14 @@ pub struct Mark {
     pub machine: String,
     /// Which installation.
     pub installation: String,
+    /// Whether the installed system has started from its disk. The first start notes it; a mark that does not say so is of
+    /// one that has.
+    #[serde(default = "has_booted")]
+    pub booted: bool,
+}
+
+fn has_booted() -> bool {
+    true
 }
 
 /// A NixOS system: its store path and what it is made of.

@@ -63,6 +63,10 @@ pub enum Effect {
         installation: String,
         /// The machine that was observed; it confirms disks by serial right before erasing (rule 15).
         hardware: Hardware,
+        /// Whether this installation was begun before and broken off: its mark may be there, if it never started from its
+        /// disk.
+        #[serde(default)]
+        again: bool,
     },
     /// Writes an identity mark on a machine that runs NixOS already.
     Adopt {

@@ -156,6 +156,7 @@ fn mark(cluster: &Cluster, machine: &MachineName, installation: &str) -> Mark {
         cluster: cluster.name.to_string(),
         machine: machine.to_string(),
         installation: installation.to_owned(),
+        booted: true,
     }
 }
 

@@ -219,12 +219,22 @@ async fn effect(world: &World, effect: &Effect) -> Done {
     match effect {
         Effect::GenerateSecrets { missing } => cluster::generate_secrets(world, missing).await,
         Effect::ElectFirstServer { .. } | Effect::Forget { .. } => Ok(None),
-        Effect::Install { machine, system: _, version, scope, installation, hardware, provisioner } => {
+        Effect::Install {
+            machine,
+            system: _,
+            version,
+            scope,
+            installation,
+            hardware,
+            again,
+            provisioner,
+        } => {
             let install = install::Install {
                 version,
                 scope: *scope,
                 installation,
                 hardware,
+                again: *again,
                 provisioner: *provisioner,
             };
             install::install(world, machine, install).await

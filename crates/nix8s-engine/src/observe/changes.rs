@@ -69,6 +69,10 @@ fn recognised(
 ) -> bool {
     let Some(probe) = &machine.probe else { return false };
     let Some(mark) = probe.mark.as_ref().filter(|mark| is_ours(world, name, mark)) else { return false };
+    // An installation that was broken off before its first start is none yet.
+    if probe.os == Os::Installer && !mark.booted && past.installing.as_ref() == Some(&mark.installation) {
+        return false;
+    }
     let Some(known) = &past.provisioned else {
         let (installation, uuid) = (mark.installation.clone(), probe.hardware.uuid.clone());
         changes.push(What::Recognised { machine: name.clone(), installation, uuid });

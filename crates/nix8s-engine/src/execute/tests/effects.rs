@@ -39,6 +39,7 @@ fn install() -> Effect {
         scope: EraseScope::System,
         installation: "w1-1".to_owned(),
         hardware: hardware("w1"),
+        again: false,
     }
 }
 
