@@ -1,7 +1,6 @@
 //! A page of the guide as a script: files that it shows are written, changes are made, commands are run.
 //!
-//! The whole page is the snapshot. trycmd compares single commands and takes its files from folders beside the page; here
-//! files come from the page itself, as a reader has them, and `snapbox`, which is what trycmd is made of, compares.
+//! The whole page is the snapshot (docs/decisions/010-pages-are-snapshots.md).
 //!
 //! - A `yaml` block whose first line is `# NAME`, or a `json` block under `// NAME`, is written to that file.
 //! - A `diff` block whose first line is `# NAME` changes that file: what it shows must be there once.
