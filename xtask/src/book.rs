@@ -56,19 +56,25 @@ fn write(repository: &Repository, target: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// A page whose links stay in the book or lead to the repository.
+/// A page whose links stay in the book or lead to the repository. SUMMARY.md itself names files.
 fn page(path: &str, text: &str) -> String {
     let mut out = text.to_owned();
+    if path.ends_with("SUMMARY.md") {
+        return out;
+    }
     for (line, _) in links::prose(text) {
         for target in links::targets(line).filter(|target| !target.contains("://")) {
-            let (file, heading) =
-                target.split_once('#').map_or((target, None), |(file, at)| (file, Some(at)));
-            let file = links::beside(path, file).to_string_lossy().into_owned();
-            if target.starts_with('#') || file.starts_with("docs/") {
-                continue;
-            }
-            let heading = heading.map(|heading| format!("#{heading}")).unwrap_or_default();
-            out = out.replace(&format!("]({target})"), &format!("]({ELSEWHERE}{file}{heading})"));
+            let (written, heading) = target.split_once('#').map_or((target, ""), |(file, at)| (file, at));
+            let file = links::beside(path, written).to_string_lossy().into_owned();
+            let led = match file.strip_prefix("docs/") {
+                _ if written.is_empty() => continue,
+                // mdBook makes an index of each README.
+                Some(inside) if inside.ends_with("README.md") => written.replace("README.md", "index.md"),
+                Some(_) => continue,
+                None => format!("{ELSEWHERE}{file}"),
+            };
+            let heading = if heading.is_empty() { String::new() } else { format!("#{heading}") };
+            out = out.replace(&format!("]({target})"), &format!("]({led}{heading})"));
         }
     }
     out
@@ -80,8 +86,8 @@ mod tests {
 
     #[test]
     fn links_out_of_the_book_lead_to_the_repository() {
-        let text = "[a](b.md#c) [d](#e) [f](../../README.md#g) [h](https://nix8s.io)\n";
-        let expected = format!("[a](b.md#c) [d](#e) [f]({ELSEWHERE}README.md#g) [h](https://nix8s.io)\n");
+        let text = "[a](b.md#c) [d](#e) [f](../../README.md#g) [i](../j/README.md)\n";
+        let expected = format!("[a](b.md#c) [d](#e) [f]({ELSEWHERE}README.md#g) [i](../j/index.md)\n");
         assert_eq!(page("docs/guide/a.md", text), expected);
     }
 }
