@@ -196,6 +196,7 @@ impl Keeper<'_> {
                 .hint("Nothing is removed for that: `nix8s reset` takes a cluster down.")
                 .hint(format!("There are {}.", names.into_iter().collect::<Vec<_>>().join(", "))));
         };
+        needs_none(self.cx.global, "run", found, &world::past(self.state)?)?;
         Ok((Arc::clone(found), fleet.policy))
     }
 }

@@ -154,15 +154,25 @@ fn reconcilers_run_once_with_apply_and_for_as_long_as_the_loop() {
         "
   reconcilers:
     sync: { run: [bash, -c, 'echo $RECONCILE_INTERVAL $CLUSTER >> synced'], interval: 1h }
+    dns: { run: [bash, -c, 'cat zones/* >> published'], watchPaths: [./zones] }
     keep: { run: [bash, -c, 'trap \"echo bye >> kept; exit\" TERM; echo on >> kept; while :; do sleep 0.05; done'] }
 ",
     );
+    project.write("zones/a", b"a\n");
     let ran = project.run(&["apply", "--yes"]);
     assert_eq!(ran.code, 0, "{}", ran.all());
+    assert_eq!(read(&project, "published"), "a\n");
     assert_eq!((read(&project, "synced").as_str(), read(&project, "kept").as_str()), ("3600 prod\n", ""));
     let mut child = project.command(&["run"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     while read(&project, "kept") != "on\n" || read(&project, "synced").lines().count() < 2 {
         assert_eq!(child.try_wait().unwrap(), None, "it goes on");
+        std::thread::yield_now();
+    }
+    while read(&project, "published") != "a\na\n" {
+        std::thread::yield_now();
+    }
+    project.write("zones/b", b"b\n");
+    while !read(&project, "published").ends_with("a\nb\n") {
         std::thread::yield_now();
     }
     rustix::process::kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
@@ -170,6 +180,6 @@ fn reconcilers_run_once_with_apply_and_for_as_long_as_the_loop() {
     assert_eq!(read(&project, "kept"), "on\nbye\n", "it may end in its own way");
     let status = project.run(&["status", "-o", "json"]).json();
     let all = &status["clusters"][0]["reconcilers"];
-    assert_eq!((all[0]["name"].as_str(), all[0]["state"].as_str()), (Some("keep"), Some("stopped")), "{all}");
-    assert_eq!((all[1]["name"].as_str(), all[1]["status"].as_i64()), (Some("sync"), Some(0)), "{all}");
+    assert_eq!((all[1]["name"].as_str(), all[1]["state"].as_str()), (Some("keep"), Some("stopped")), "{all}");
+    assert_eq!((all[2]["name"].as_str(), all[2]["status"].as_i64()), (Some("sync"), Some(0)), "{all}");
 }

@@ -69,6 +69,16 @@ fn failure<'a>(past: Option<&'a ScriptPast>, script: &Script, key: &str) -> Opti
         .then_some(failed)
 }
 
+/// Whether a script that is configured failed for a machine, and was to stop what comes after it.
+pub fn has_failed(cx: &Cx<'_>, view: &View<'_>) -> bool {
+    view.past.scripts.iter().any(|(name, past)| {
+        let script = cx.cluster.bootstrap.script(name, Some(view.name));
+        let goes_on = |failed: &ScriptFailed| is_done(Some(past), &failed.key);
+        let failed = past.failed.as_ref().filter(|failed| !goes_on(failed));
+        failed.is_some_and(|failed| script.is_some_and(|script| script.digest == failed.digest))
+    })
+}
+
 /// What to say of such a failure.
 fn failed_text(cx: &Cx<'_>, script: &Script, machine: Option<&MachineName>, failed: &ScriptFailed) -> String {
     let about = machine.map_or_else(String::new, |machine| format!(" for {machine}"));
