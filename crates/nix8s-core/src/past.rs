@@ -228,12 +228,7 @@ impl Past {
             What::ApiLost => {
                 self.api_silent_since.get_or_insert(at);
             }
-            What::ApiBack => {
-                self.api_silent_since = None;
-                for past in self.machines.values_mut().filter(|p| p.not_ready_since.is_none()) {
-                    past.restarts = None;
-                }
-            }
+            What::ApiBack => self.api_silent_since = None,
             What::LostSight { machine } => self.machine(machine).silent_since = Some(at),
             What::Sighted { machine } => self.machine(machine).silent_since = None,
             What::NotReady { machine } => self.machine(machine).not_ready_since = Some(at),
@@ -281,7 +276,7 @@ impl Past {
             let name = name.clone();
             return self.error(Some(&name), at);
         }
-        if let Effect::Restart { machine } = effect {
+        if let Effect::Restart { machine, .. } = effect {
             self.restarted(&machine.clone(), at);
         }
         let failures = match effect.machine() {
@@ -382,7 +377,7 @@ impl Past {
                 self.last_roll_step = Some(at);
                 self.machine(machine).drains += 1;
             }
-            Effect::Restart { machine } => self.restarted(machine, at),
+            Effect::Restart { machine, .. } => self.restarted(machine, at),
             Effect::Drain { machine, .. } => self.happens(machine, Transition::Drain, at),
             Effect::Clean { machine, .. } => {
                 let past = self.machine(machine);

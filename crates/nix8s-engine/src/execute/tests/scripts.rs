@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use nix8s_core::event::What;
+use nix8s_core::model::Script;
 use nix8s_core::model::*;
 use nix8s_core::permit::Risk;
 use nix8s_core::plan::Effect;
