@@ -1,5 +1,7 @@
 //! What happened: the append-only record that the past is read from. Versioned JSON, one event a line.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
@@ -124,6 +126,11 @@ pub enum What {
     Retry {
         /// Which.
         machine: MachineName,
+    },
+    /// The hooks that are configured are these from now on: what happened before concerns none that is new.
+    HooksKnown {
+        /// Their names.
+        names: BTreeSet<String>,
     },
     /// `node rebuild`, or a removed config-hash.
     Rebuild {

@@ -8,7 +8,6 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::model::MachineName;
-use crate::past::MachinePast;
 use crate::plan::EffectKind;
 use crate::plan::FailureClass;
 use crate::plan::Plan;
@@ -135,12 +134,15 @@ pub fn stages<'a>(cx: &Cx<'a>, plan: &Plan) -> Vec<(&'a MachineName, Stage)> {
     cx.views.values().map(|v| (v.name, stage(cx, v, kinds.get(v.name).unwrap_or(&none)))).collect()
 }
 
-fn gave_up(past: &MachinePast) -> bool {
-    past.failures.values().any(|f| f.class == FailureClass::Permanent || f.count >= ATTEMPTS_MAX)
+fn gave_up(cx: &Cx<'_>, view: &View<'_>) -> bool {
+    let failures = view.past.failures.values();
+    let script_failed = || crate::reconcile::script::has_failed(cx, view);
+    failures.into_iter().any(|f| f.class == FailureClass::Permanent || f.count >= ATTEMPTS_MAX)
+        || script_failed()
 }
 
 fn stage(cx: &Cx<'_>, view: &View<'_>, planned: &[EffectKind]) -> Stage {
-    if gave_up(view.past) {
+    if gave_up(cx, view) {
         return Error;
     }
     match view.row {

@@ -1,5 +1,7 @@
 //! What events say about before: a fold over the event log.
 
+mod script;
+
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
@@ -13,11 +15,14 @@ use crate::event::What;
 use crate::model::MachineName;
 use crate::model::Role;
 use crate::model::StorePath;
+use crate::model::Transition;
 use crate::observed::Hardware;
 use crate::permit::EraseScope;
 use crate::plan::Effect;
 use crate::plan::EffectKind;
 use crate::plan::FailureClass;
+
+pub use script::*;
 
 /// Everything that planning remembers.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +46,24 @@ pub struct Past {
     pub is_under_way: bool,
     /// Machines that this run has begun to install: a permit to erase is good for once.
     pub installed: BTreeSet<MachineName>,
+    /// How many runs were begun: scripts that run in every run count by it.
+    #[serde(default)]
+    pub runs: u32,
+    /// How many undertakings were begun: from a run that found something to do to one that found everything done.
+    #[serde(default)]
+    pub undertakings: u32,
+    /// Scripts of the cluster, by name.
+    #[serde(default)]
+    pub scripts: BTreeMap<String, ScriptPast>,
+    /// Hooks that are configured, and since when that is known.
+    #[serde(default)]
+    pub hooks: BTreeMap<String, Timestamp>,
+    /// When each last happened to any machine.
+    #[serde(default)]
+    pub transitions: BTreeMap<Transition, Timestamp>,
+    /// How often something failed that was well before.
+    #[serde(default)]
+    pub errors: Option<Happened>,
 }
 
 /// What is remembered of a machine.
@@ -82,6 +105,21 @@ pub struct MachinePast {
     pub installing: Option<String>,
     /// How often its kubelet was restarted since it was last Ready, and when last.
     pub restarts: Option<Restarts>,
+    /// Scripts that are about it, by name.
+    #[serde(default)]
+    pub scripts: BTreeMap<String, ScriptPast>,
+    /// The system that a switch was begun to and of which nobody knows yet what became.
+    #[serde(default)]
+    pub updating: Option<StorePath>,
+    /// How often a drain came to its end: by a new system, by a departure, or because pods may come back.
+    #[serde(default)]
+    pub drains: u32,
+    /// What happened to it.
+    #[serde(default)]
+    pub transitions: BTreeMap<Transition, Happened>,
+    /// How often something failed on it that was well before.
+    #[serde(default)]
+    pub errors: Option<Happened>,
 }
 
 /// Restarts of a kubelet since its node was last Ready.
@@ -152,16 +190,21 @@ impl Past {
                 // restarting it gives no new leave (rule 17).
                 if !(self.is_under_way && command == "run") {
                     self.affected.clear();
+                    self.runs += 1;
                 }
+                self.undertakings += u32::from(!self.is_under_way);
                 self.installed.clear();
                 self.is_under_way = true;
             }
             What::RunEnded { outcome } => self.is_under_way = outcome != "converged",
             What::Started { effect } => self.started(effect, at),
-            What::Done { effect, .. } => self.done(effect, at),
+            What::Done { effect, note, .. } => {
+                self.done(effect, at);
+                self.script_done(effect, note.as_deref(), at);
+            }
             What::Failed { effect, failure } => self.failed(effect, failure, at),
             What::Recognised { machine, installation, uuid } => {
-                self.came_of_installing(machine, installation);
+                self.came_of_installing(machine, installation, at);
                 let past = self.machine(machine);
                 past.provisioned =
                     Some(Provisioned { installation: installation.clone(), uuid: Some(uuid.clone()), at });
@@ -169,6 +212,12 @@ impl Past {
                 past.failures.remove(&EffectKind::Install);
             }
             What::Joined { machine, uid, role } => {
+                // Nobody heard how joining it ended, or how the cluster began on it.
+                let began = self.first_server.as_ref() == Some(machine) && self.initialized.is_some();
+                let past = self.machine(machine);
+                if past.joining || (began && past.joined.is_none()) {
+                    self.happens(machine, Transition::Join, at);
+                }
                 let past = self.machine(machine);
                 past.joined = Some(Joined { role: *role, uid: Some(uid.clone()), at });
                 past.joining = false;
@@ -203,13 +252,18 @@ impl Past {
                 let past = self.machine(machine);
                 past.failures.clear();
                 past.bad.clear();
+                self.forgive_scripts(machine);
             }
+            What::HooksKnown { names } => self.know_hooks(names, at),
             What::Rebuild { machine } => self.machine(machine).rebuild = true,
             What::Reinstall { machine, scope } => self.machine(machine).reinstall = *scope,
         }
     }
 
     fn failed(&mut self, effect: &Effect, failure: &Failure, at: Timestamp) {
+        if let Effect::RunScript { .. } = effect {
+            return self.script_failed(effect, failure, at);
+        }
         // A bad system is an answer, not a failure of the step: what follows is a rollback, not another try.
         if let (Some(name), Some(bad)) = (effect.machine(), &failure.bad_system) {
             let past = self.machine(&name.clone());
@@ -218,18 +272,24 @@ impl Past {
             if past.good.as_ref() == Some(bad) {
                 past.good = None;
             }
-            return;
+            past.updating = None;
+            let name = name.clone();
+            return self.error(Some(&name), at);
         }
         if let Effect::Restart { machine, .. } = effect {
             self.restarted(&machine.clone(), at);
         }
         let failures = match effect.machine() {
-            Some(name) => &mut self.machine(&name.clone()).failures,
+            Some(name) => &mut self.machine(name).failures,
             None => &mut self.failures,
         };
+        let was_well = failures.is_empty();
         let count = failures.get(&effect.kind()).map_or(0, |f| f.count) + 1;
         let (class, message) = (failure.class, failure.message.clone());
         failures.insert(effect.kind(), Failures { count, last: at, class, message });
+        if was_well {
+            self.error(effect.machine(), at);
+        }
     }
 
     fn restarted(&mut self, machine: &MachineName, at: Timestamp) {
@@ -247,6 +307,9 @@ impl Past {
         match effect {
             Effect::Install { machine, installation, .. } => {
                 self.installed.insert(machine.clone());
+                if self.machine(machine).provisioned.is_some() {
+                    self.lose_scripts(machine);
+                }
                 let past = self.machine(machine);
                 past.installs += 1;
                 past.installing = Some(installation.clone());
@@ -260,6 +323,8 @@ impl Past {
                 self.initialized.get_or_insert(at);
             }
             Effect::Join { machine, .. } => self.machine(machine).joining = true,
+            Effect::Switch { machine, system, .. } => self.machine(machine).updating = Some(system.clone()),
+            Effect::CheckGates { machine, system } => self.switched(machine, system, at),
             _ => {}
         }
     }
@@ -277,18 +342,24 @@ impl Past {
             Effect::ElectFirstServer { machine } => self.first_server = Some(machine.clone()),
             Effect::Install { machine, installation, hardware, .. } => {
                 self.provisioned(machine, installation, Some(hardware), at);
+                self.happens(machine, Transition::Provision, at);
                 let past = self.machine(machine);
                 past.installing = None;
                 past.reinstall = None;
             }
             Effect::Adopt { machine, installation, hardware } => {
+                if self.machine(machine).provisioned.is_none() {
+                    self.happens(machine, Transition::Provision, at);
+                }
                 self.provisioned(machine, installation, Some(hardware), at);
             }
             Effect::Init { machine } => {
                 self.initialized.get_or_insert(at);
+                self.happens(machine, Transition::Join, at);
                 self.machine(machine).joined = Some(Joined { role: Role::ControlPlane, uid: None, at });
             }
             Effect::Join { machine, role, .. } => {
+                self.happens(machine, Transition::Join, at);
                 let past = self.machine(machine);
                 past.joined = Some(Joined { role: *role, uid: None, at });
                 past.joining = false;
@@ -297,11 +368,20 @@ impl Past {
                 let past = self.machine(machine);
                 past.good = Some(system.clone());
             }
-            Effect::Switch { machine, .. } => self.machine(machine).rebuild = false,
-            Effect::Uncordon { .. } => self.last_roll_step = Some(at),
+            Effect::Switch { machine, system, .. } => {
+                self.machine(machine).rebuild = false;
+                self.switched(machine, system, at);
+                self.machine(machine).drains += 1;
+            }
+            Effect::Uncordon { machine } => {
+                self.last_roll_step = Some(at);
+                self.machine(machine).drains += 1;
+            }
             Effect::Restart { machine, .. } => self.restarted(machine, at),
+            Effect::Drain { machine, .. } => self.happens(machine, Transition::Drain, at),
             Effect::Clean { machine, .. } => {
                 let past = self.machine(machine);
+                past.drains += 1;
                 past.joined = None;
                 past.joining = false;
             }
@@ -316,7 +396,9 @@ impl Past {
                     let installs = self.machine(machine).installs;
                     *self.machine(machine) =
                         MachinePast { removed: true, installs, ..MachinePast::default() };
+                    self.happens(machine, Transition::Delete, at);
                 } else if *tombstone {
+                    self.happens(machine, Transition::Delete, at);
                     let past = self.machine(machine);
                     past.joined = None;
                     past.removed = true;
@@ -325,18 +407,29 @@ impl Past {
                     past.failures.clear();
                 } else {
                     self.machines.remove(machine);
+                    self.transitions.insert(Transition::Delete, at);
                 }
             }
             _ => {}
         }
     }
 
+    /// A machine runs the system that it was switched to.
+    fn switched(&mut self, name: &MachineName, system: &StorePath, at: Timestamp) {
+        if self.machine(name).updating.take_if(|begun| begun == system).is_some() {
+            self.happens(name, Transition::Update, at);
+        }
+    }
+
     /// A mark tells what became of an installation without an answer: its own, it was done; an earlier one, nothing was
     /// erased, and the permit that it was begun with is not used up.
-    fn came_of_installing(&mut self, name: &MachineName, found: &str) {
+    fn came_of_installing(&mut self, name: &MachineName, found: &str, at: Timestamp) {
         let past = self.machine(name);
         match past.installing.take() {
-            Some(begun) if begun == found => past.reinstall = None,
+            Some(begun) if begun == found => {
+                past.reinstall = None;
+                self.happens(name, Transition::Provision, at);
+            }
             Some(_) => {
                 self.installed.remove(name);
             }

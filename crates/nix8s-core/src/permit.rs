@@ -43,6 +43,9 @@ pub struct Permit {
     pub erase_all_new: bool,
     /// Only these machines are worked on, if given (`--node`); naming a machine also allows its role change.
     pub nodes: Option<BTreeSet<MachineName>>,
+    /// Only what belongs to this phase is begun, if one is given (`--phase`).
+    #[serde(default)]
+    pub phase: Option<String>,
     /// How many machines may be interrupted or removed (`--max-affected`); else the policy's number.
     pub max_affected: Option<u32>,
     /// What nobody may do in this run: what policy forbids where no person is asked. Planned as waits.

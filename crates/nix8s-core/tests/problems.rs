@@ -90,6 +90,9 @@ cases! {
     overlapping_networks_are_refused
     scripts_name_phases_and_members_that_exist
     scripts_that_run_nothing_are_refused
+    phases_of_nix8s_keep_their_sequence
+    settings_of_scripts_without_effect_are_told
+    scripts_of_members_have_names_of_their_own
     secrets_in_the_document_are_a_warning_that_does_not_print_them
     settings_in_two_spellings_are_a_warning
     settings_without_effect_are_a_warning

@@ -6,10 +6,12 @@ pub mod journal;
 pub mod observe;
 pub mod port;
 pub mod progress;
+pub mod real;
 pub mod source;
 pub mod state;
 pub mod stop;
 mod summary;
+pub mod users;
 pub mod wake;
 pub mod world;
 

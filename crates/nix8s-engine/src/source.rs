@@ -105,6 +105,26 @@ pub fn read(search: &Search<'_>, stdin: &mut dyn Read) -> Result<Vec<Source>, So
     }
 }
 
+/// The folder of the configuration, where what it names by relative paths is; `None`: it is standard input, or there is
+/// none.
+pub fn root(search: &Search<'_>) -> Option<PathBuf> {
+    match search.config {
+        Some(path) if path == Path::new("-") => None,
+        Some(path) => {
+            let full = search.from.join(path);
+            if full.is_dir() { Some(full) } else { full.parent().map(Path::to_owned) }
+        }
+        None => {
+            let is_it = |dir: &&Path| {
+                NAMES.iter().any(|name| dir.join(name).is_file())
+                    || dir.join("nix8s.d").is_dir()
+                    || dir.join("clusters").is_dir() && dir.join("nodes").is_dir()
+            };
+            search.from.ancestors().find(is_it).map(Path::to_owned)
+        }
+    }
+}
+
 /// The nearest configuration file, here or above.
 fn found(from: &Path) -> Result<Vec<Source>, SourceError> {
     for dir in from.ancestors() {

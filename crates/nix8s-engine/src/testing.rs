@@ -114,6 +114,7 @@ pub fn cluster(distribution: Distribution, workers: &[&str]) -> Cluster {
             timeout: Duration::from_secs(180),
         },
         platform: None,
+        bootstrap: nix8s_core::model::Bootstrap::default(),
         later: Vec::new(),
         machines: workers.chain([cp]).map(|m| (m.name.clone(), m)).collect(),
         reconciler,

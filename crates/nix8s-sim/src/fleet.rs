@@ -7,6 +7,9 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use nix8s_core::model::BUILT_IN;
+use nix8s_core::model::Body;
+use nix8s_core::model::Bootstrap;
 use nix8s_core::model::Cluster;
 use nix8s_core::model::ClusterNetwork;
 use nix8s_core::model::Concurrency;
@@ -18,15 +21,22 @@ use nix8s_core::model::HaMode;
 use nix8s_core::model::Machine;
 use nix8s_core::model::MachineName;
 use nix8s_core::model::Mesh;
+use nix8s_core::model::Moment;
 use nix8s_core::model::NodeMeta;
+use nix8s_core::model::OnFailure;
 use nix8s_core::model::Parts;
+use nix8s_core::model::Place;
 use nix8s_core::model::Policy;
 use nix8s_core::model::Provisioner;
 use nix8s_core::model::Reboot;
 use nix8s_core::model::ReconcilerSettings;
+use nix8s_core::model::Repeat;
 use nix8s_core::model::Role;
+use nix8s_core::model::Scope;
+use nix8s_core::model::Script;
 use nix8s_core::model::Ssh;
 use nix8s_core::model::Strategy;
+use nix8s_core::model::Transition;
 use nix8s_core::model::Upgrade;
 use nix8s_core::model::Version;
 
@@ -139,6 +149,7 @@ pub fn cluster(shape: &Shape) -> Cluster {
             timeout: Duration::from_secs(180),
         },
         platform: None,
+        bootstrap: Bootstrap::default(),
         later: Vec::new(),
         machines,
         reconciler: ReconcilerSettings {
@@ -191,7 +202,60 @@ pub fn generate(random: &mut Random) -> Cluster {
         let machine = Arc::make_mut(cluster.machines.get_mut(&name).expect("just listed"));
         vary(machine, random);
     }
+    if random.chance(350) {
+        cluster.bootstrap.scripts = scripts(random, "1");
+    }
     cluster
+}
+
+/// Some scripts: sorted as resolution gives them, those of phases by the order of their phase.
+pub fn scripts(random: &mut Random, content: &str) -> Vec<Script> {
+    let phases =
+        BUILT_IN.iter().map(|(name, order)| Moment::Phase { name: (*name).to_owned(), order: *order });
+    let hooks = HOOKS.iter().cloned();
+    let mut scripts = Vec::new();
+    for (at, when) in hooks.chain(phases).enumerate() {
+        for scope in [Scope::Cluster, Scope::Node] {
+            if random.chance(200) {
+                scripts.push(script(random, format!("s{at}-{scope:?}"), when.clone(), scope, content));
+            }
+        }
+    }
+    scripts
+}
+
+/// Moments of hooks.
+const HOOKS: &[Moment] = &[
+    Moment::Before(Transition::Provision),
+    Moment::After(Transition::Provision),
+    Moment::Before(Transition::Join),
+    Moment::After(Transition::Join),
+    Moment::Before(Transition::Drain),
+    Moment::After(Transition::Drain),
+    Moment::Before(Transition::Update),
+    Moment::After(Transition::Update),
+    Moment::After(Transition::Delete),
+    Moment::OnError,
+];
+
+fn script(random: &mut Random, name: String, when: Moment, scope: Scope, content: &str) -> Script {
+    let early = matches!(when, Moment::Before(Transition::Provision) | Moment::OnError);
+    let place = if scope == Scope::Node && !early && random.chance(300) { Place::Node } else { Place::Local };
+    Script {
+        digest: format!("{name}-{content}"),
+        name,
+        when,
+        scope,
+        nodes: None,
+        on: None,
+        place,
+        body: Body::Text("true".to_owned()),
+        deps: BTreeSet::new(),
+        condition: None,
+        timeout: Duration::from_secs(300),
+        on_failure: if random.chance(300) { OnFailure::Continue } else { OnFailure::Stop },
+        repeat: if random.chance(100) { Repeat::EachApply } else { Repeat::Never },
+    }
 }
 
 fn vary(machine: &mut Machine, random: &mut Random) {

@@ -38,6 +38,10 @@ impl SimStore {
 }
 
 impl Store for SimStore {
+    fn root(&self) -> Option<&std::path::Path> {
+        self.inner.root()
+    }
+
     fn append(&self, events: &[Event]) -> io::Result<()> {
         let before = self.inner.end();
         let appended = self.around(|| self.inner.append(events));

@@ -4,6 +4,7 @@ pub mod cluster;
 pub mod late;
 pub mod machine;
 pub mod parts;
+pub mod script;
 pub mod settings;
 
 use std::collections::BTreeMap;

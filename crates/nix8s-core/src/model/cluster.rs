@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 use serde::Serialize;
 
+use super::Bootstrap;
 use super::ClusterName;
 use super::Concurrency;
 use super::Machine;
@@ -41,6 +42,8 @@ pub struct Cluster {
     pub gates: Gates,
     /// The Cozystack release to run, if any.
     pub platform: Option<Platform>,
+    /// Users' scripts, phases and reconcilers.
+    pub bootstrap: Bootstrap,
     /// What the document asks for and this version of nix8s only checks; each becomes a Wait in the plan.
     pub later: Vec<Later>,
     /// Every member by its machine's name.

@@ -3,6 +3,7 @@
 pub mod cluster;
 pub mod machine;
 pub mod name;
+pub mod script;
 pub mod settings;
 pub mod size;
 pub mod version;
@@ -15,6 +16,7 @@ use serde::Serialize;
 pub use cluster::*;
 pub use machine::*;
 pub use name::*;
+pub use script::*;
 pub use settings::*;
 pub use version::*;
 

@@ -28,6 +28,7 @@ use crate::observed::NodeSeen;
 use crate::observed::Observed;
 use crate::observed::Os;
 use crate::observed::Probe;
+use crate::past::MachinePast;
 use crate::permit::EraseScope;
 use crate::permit::Permit;
 use crate::permit::Risk;
@@ -146,7 +147,8 @@ impl<'a> Check<'a> {
             | EffectKind::Forget
             | EffectKind::SetMetadata
             | EffectKind::FetchKubeconfig
-            | EffectKind::InstallPlatform => (true, true),
+            | EffectKind::InstallPlatform
+            | EffectKind::RunScript => (true, true),
         };
         if !machine_known {
             self.broken(Rule::UnknownIsNotAbsent, &step.id, format!("{name} did not answer"));
@@ -336,8 +338,9 @@ impl<'a> Check<'a> {
             };
             let named = self.permit.nodes.as_ref().is_none_or(|nodes| nodes.contains(&m.name));
             let past = self.seen.past.machines.get(&m.name);
-            let given_up =
-                past.is_some_and(|p| p.delete || p.removed || !p.bad.is_empty() || !p.failures.is_empty());
+            let script_failed = |p: &MachinePast| p.scripts.values().any(|script| script.failed.is_some());
+            let failed = |p: &MachinePast| !p.bad.is_empty() || !p.failures.is_empty() || script_failed(p);
+            let given_up = past.is_some_and(|p| p.delete || p.removed || failed(p));
             m.role == Role::Worker
                 && !m.skip
                 && named

@@ -8,6 +8,8 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::model::MachineName;
+use crate::model::OnFailure;
+use crate::model::Place;
 use crate::model::Provisioner;
 use crate::model::Reboot;
 use crate::model::Role;
@@ -31,6 +33,8 @@ pub enum Lane {
     Install,
     /// Joining, and whatever else keeps a control plane busy.
     Join,
+    /// Users' scripts.
+    Script,
 }
 
 /// One change to the world. Names its subject and everything it needs; takes no data from another step.
@@ -218,6 +222,23 @@ pub enum Effect {
         /// The release.
         version: String,
     },
+    /// Runs a script of the user's, once.
+    RunScript {
+        /// Its name.
+        script: String,
+        /// The machine that it is about; `None`: the cluster.
+        machine: Option<MachineName>,
+        /// When it runs: `pre-join`, `phase post`, …
+        when: String,
+        /// Which time this is: what was done under this key is not done again.
+        key: String,
+        /// Of its content: another content is another script.
+        digest: String,
+        /// Where it runs.
+        place: Place,
+        /// Whether what follows goes on when it fails.
+        on_failure: OnFailure,
+    },
 }
 
 /// A change of a Node's metadata; `None` removes.
@@ -262,6 +283,7 @@ pub enum EffectKind {
     SetMetadata,
     FetchKubeconfig,
     InstallPlatform,
+    RunScript,
 }
 
 /// Whether trying again can help.
@@ -302,6 +324,7 @@ impl EffectKind {
             Self::SetMetadata => "set-metadata",
             Self::FetchKubeconfig => "fetch-kubeconfig",
             Self::InstallPlatform => "install-platform",
+            Self::RunScript => "script",
         }
     }
 }
@@ -334,6 +357,7 @@ impl Effect {
             Self::SetMetadata { .. } => EffectKind::SetMetadata,
             Self::FetchKubeconfig { .. } => EffectKind::FetchKubeconfig,
             Self::InstallPlatform { .. } => EffectKind::InstallPlatform,
+            Self::RunScript { .. } => EffectKind::RunScript,
         }
     }
 
@@ -364,6 +388,7 @@ impl Effect {
             | Self::DeleteNode { machine, .. }
             | Self::Forget { machine, .. }
             | Self::SetMetadata { machine, .. } => Some(machine),
+            Self::RunScript { machine, .. } => machine.as_ref(),
         }
     }
 
@@ -393,6 +418,7 @@ impl Effect {
             | EffectKind::SetMetadata
             | EffectKind::FetchKubeconfig
             | EffectKind::InstallPlatform => Lane::Free,
+            EffectKind::RunScript => Lane::Script,
         }
     }
 
@@ -422,12 +448,17 @@ impl Effect {
             | EffectKind::Forget
             | EffectKind::SetMetadata
             | EffectKind::FetchKubeconfig
-            | EffectKind::InstallPlatform => false,
+            | EffectKind::InstallPlatform
+            | EffectKind::RunScript => false,
         }
     }
 
     /// The name that a step with this effect has in a plan.
     pub fn id(&self) -> String {
+        if let Self::RunScript { script, machine, .. } = self {
+            let of = machine.as_ref().map_or_else(String::new, |machine| format!(":{machine}"));
+            return format!("{}:{script}{of}", self.kind().as_str());
+        }
         match self.machine() {
             Some(machine) => format!("{}:{machine}", self.kind().as_str()),
             None => self.kind().as_str().to_owned(),

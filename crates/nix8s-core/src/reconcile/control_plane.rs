@@ -18,7 +18,7 @@ pub(super) fn plan(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
     if !crate::distribution::of(cx.cluster.distribution).is_planned_now {
         return;
     }
-    if cx.cluster.control_planes().next().is_none() {
+    if cx.cluster.control_planes().next().is_none() || cx.is_left_alone() {
         return;
     }
     match exists(cx) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::row::Row;
+use super::script::Barrier;
 use super::turn::Turns;
 use crate::model::Cluster;
 use crate::model::Machine;
@@ -49,6 +50,8 @@ pub struct Cx<'a> {
     control_planes: Vec<(&'a MachineName, &'a NodeSeen)>,
     /// Who may be interrupted now.
     pub turns: Turns<'a>,
+    /// The phase that is not over because of a script of the user's.
+    pub barrier: Option<Barrier<'a>>,
 }
 
 /// One machine: what is wanted of it and what is known of it.
@@ -150,6 +153,7 @@ impl<'a> Cx<'a> {
             etcd: None,
             control_planes: nodes.filter(|(_, node)| node.control_plane).collect(),
             turns: Turns::default(),
+            barrier: None,
         };
         let configured = cluster.machines.values().map(|m| (&m.name, Some(&**m)));
         let remembered = seen.past.machines.iter().filter(|(name, past)| {
@@ -166,6 +170,7 @@ impl<'a> Cx<'a> {
             .filter_map(|v| v.probe?.etcd.as_deref())
             .max_by_key(|members| (members.iter().filter(|m| m.healthy).count(), members.len()));
         cx.turns = super::turn::turns(&cx);
+        cx.barrier = super::script::barrier(&cx);
         cx
     }
 
@@ -201,6 +206,11 @@ impl<'a> Cx<'a> {
         let class = class_of(running, wanted).max(asked);
         let reboots = self.cluster.upgrade.reboot == crate::model::Reboot::Always;
         if class == Class::InPlace && reboots { Class::Drain } else { class }
+    }
+
+    /// Whether every machine is left alone: there is no cluster to bring about then.
+    pub fn is_left_alone(&self) -> bool {
+        !self.views.is_empty() && self.views.values().all(|view| view.row == Row::Skip)
     }
 
     /// A machine's view. Every step's subject has one.

@@ -147,7 +147,8 @@ fn expect(cluster: &Cluster, seen: &mut Observed, effect: &Effect, now: Timestam
         | Effect::Build { .. }
         | Effect::Drain { .. }
         | Effect::CheckGates { .. }
-        | Effect::Forget { .. } => {}
+        | Effect::Forget { .. }
+        | Effect::RunScript { .. } => {}
     }
 }
 

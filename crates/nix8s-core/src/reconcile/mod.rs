@@ -15,6 +15,7 @@ pub mod out;
 mod platform;
 mod removal;
 pub mod row;
+pub mod script;
 mod secrets;
 mod system;
 mod text;
@@ -51,6 +52,7 @@ pub enum Kind {
     Versions,
     Kubeconfig,
     Platforms,
+    Scripts,
 }
 
 /// A reconciler.
@@ -144,6 +146,23 @@ pub const RECONCILERS: &[Reconciler] = &[
         reads: &[Kind::Workers],
         writes: Kind::Platforms,
         plan: platform::plan,
+    },
+    Reconciler {
+        name: "script",
+        does: "scripts of phases and hooks, once each",
+        reads: &[
+            Kind::Secrets,
+            Kind::Machines,
+            Kind::Workers,
+            Kind::Members,
+            Kind::Systems,
+            Kind::Versions,
+            Kind::Metadata,
+            Kind::Kubeconfig,
+            Kind::Platforms,
+        ],
+        writes: Kind::Scripts,
+        plan: script::plan,
     },
 ];
 

@@ -1,11 +1,14 @@
 //! Where reconcilers put steps and waits; back-off and limits are applied here, once, for all of them.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
 use super::cx::Cx;
 use super::cx::View;
+use super::script;
+use super::script::Belongs;
 use crate::model::MachineName;
 use crate::past::Failures;
 use crate::permit::Risk;
@@ -29,6 +32,8 @@ pub struct Out<'c, 'a> {
     waits: Vec<Wait>,
     waiting: BTreeSet<(Option<MachineName>, Cause)>,
     ids: BTreeSet<StepId>,
+    /// The orders of the phases that something is planned for.
+    phases: BTreeSet<u32>,
 }
 
 /// An effect with its reason, on its way to becoming a step.
@@ -38,7 +43,15 @@ impl<'c, 'a> Out<'c, 'a> {
     /// Nothing yet.
     pub fn new(cx: &'c Cx<'a>) -> Self {
         let (steps, waits) = (Vec::new(), Vec::new());
-        Self { cx, by: "", steps, waits, waiting: BTreeSet::new(), ids: BTreeSet::new() }
+        Self {
+            cx,
+            by: "",
+            steps,
+            waits,
+            waiting: BTreeSet::new(),
+            ids: BTreeSet::new(),
+            phases: BTreeSet::new(),
+        }
     }
 
     /// Names the reconciler that writes from now on.
@@ -88,17 +101,74 @@ impl<'c, 'a> Out<'c, 'a> {
         if links.iter().any(|(effect, _)| self.ids.contains(&effect.id())) {
             return false;
         }
-        let mut before: Option<StepId> = None;
+        if !self.is_its_phase(&links) {
+            return false;
+        }
+        self.write(risk, script::around(self.cx, links), Vec::new());
+        true
+    }
+
+    /// Plans scripts one after another, for each machine on its own; what is planned already is not repeated.
+    /// Each comes after the steps that are named with it, too.
+    pub fn scripts(&mut self, scripts: Vec<(Link, Vec<StepId>)>) {
+        let mut last: BTreeMap<Option<MachineName>, StepId> = BTreeMap::new();
+        for (link, mut after) in scripts {
+            let (machine, id) = (link.0.machine().cloned(), link.0.id());
+            after.extend(
+                last.get(&machine).filter(|id| !after.contains(id)).cloned().into_iter().collect::<Vec<_>>(),
+            );
+            self.write(Risk::None, vec![link], after);
+            last.insert(machine, id);
+        }
+    }
+
+    /// Puts steps down, each after the one before it.
+    fn write(&mut self, risk: Risk, links: Vec<Link>, mut before: Vec<StepId>) {
         for (effect, reason) in links {
             let id = effect.id();
-            let mut after: Vec<StepId> = before.into_iter().collect();
+            // A script that is planned already, for the cluster or on behalf of another chain of this machine.
+            if self.ids.contains(&id) {
+                before.push(id);
+                continue;
+            }
+            let mut after = std::mem::take(&mut before);
             after.extend(self.must_follow(&effect));
             self.ids.insert(id.clone());
-            before = Some(id.clone());
+            before.push(id.clone());
+            let is_script = effect.kind() == EffectKind::RunScript;
+            let by = if is_script { "script" } else { self.by }.to_owned();
             let risk = risk_of(&effect, risk);
-            self.steps.push(Step { id, effect, reason, by: self.by.to_owned(), risk, after });
+            self.steps.push(Step { id, effect, reason, by, risk, after });
         }
+    }
+
+    /// Whether a chain may be begun in the phase that it is. What was begun on a machine goes on in any.
+    fn is_its_phase(&mut self, links: &[Link]) -> bool {
+        let Belongs::To(phase) = script::belongs(links) else { return true };
+        let cx = self.cx;
+        let machine = links.iter().find_map(|(effect, _)| effect.machine());
+        let begun = machine.and_then(|name| cx.of(name)).is_some_and(|v| v.is_our_cordon() || v.is_armed());
+        // Secrets are made in the phase that first needs them.
+        let needed = links.iter().any(|(effect, _)| effect.kind() == EffectKind::GenerateSecrets);
+        let others = |only: &&String| *only != phase && !begun && !(needed && *only == "provisioning");
+        if let Some(only) = cx.permit.phase.as_ref().filter(others) {
+            let text = format!("something is to be done in the phase {phase}, and --phase names {only}");
+            self.wait(None, Cause::NotNamed, text);
+            return false;
+        }
+        let order = script::order(cx, phase);
+        if let Some(barrier) = cx.barrier.as_ref().filter(|barrier| order > barrier.order && !begun) {
+            let what = machine.map_or("what follows", MachineName::as_str);
+            self.wait(machine, Cause::Earlier, format!("{what}: {phase} {}", barrier.text()));
+            return false;
+        }
+        self.phases.insert(order);
         true
+    }
+
+    /// Whether anything is planned for a phase with one of these orders.
+    pub fn has_phase(&self, orders: std::ops::RangeInclusive<u32>) -> bool {
+        self.phases.range(orders).next().is_some()
     }
 
     /// A machine's host key exists before it is installed, its membership data is there before it joins.
@@ -164,6 +234,9 @@ pub fn blocked(
 ) -> Option<(Cause, String, Option<Timestamp>)> {
     if cx.foresee {
         return None;
+    }
+    if let Some((cause, text)) = machine.and_then(|name| script::failed_before(cx, name, kind)) {
+        return Some((cause, text, None));
     }
     let past = &cx.seen.past;
     let failures = match machine {

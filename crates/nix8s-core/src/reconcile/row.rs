@@ -257,7 +257,7 @@ pub fn wait(view: &View<'_>, cx: &Cx<'_>) -> Option<(Cause, String)> {
 const FIRST_START: SignedDuration = SignedDuration::from_mins(10);
 
 /// Whether its first start after an installation is still under way, as far as anybody knows.
-fn starts(view: &View<'_>, cx: &Cx<'_>) -> bool {
+pub(super) fn starts(view: &View<'_>, cx: &Cx<'_>) -> bool {
     let installed = view.past.provisioned.as_ref().map(|p| p.at);
     view.past.joined.is_none() && installed.is_some_and(|at| cx.now < at + FIRST_START)
 }

@@ -19,6 +19,9 @@ fn wanted(cx: &Cx<'_>) -> BTreeSet<Secret> {
 
 /// Plans making those that are missing.
 pub(super) fn plan(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
+    if cx.is_left_alone() {
+        return;
+    }
     let Some(existing) = cx.seen.secrets.known() else {
         out.wait(None, Cause::Unknown, "which secrets exist could not be read".to_owned());
         return;

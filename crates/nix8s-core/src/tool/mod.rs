@@ -6,6 +6,7 @@ pub mod kubeadm;
 pub mod nix;
 pub mod nixos_anywhere;
 pub mod on_node;
+pub mod script;
 pub mod secrets;
 pub mod ssh;
 

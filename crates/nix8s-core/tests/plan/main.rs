@@ -8,5 +8,6 @@ mod doubt;
 mod faults;
 mod removals;
 mod rules;
+mod scripts;
 mod table;
 mod world;

@@ -110,6 +110,7 @@ fn template(machines: BTreeMap<MachineName, Arc<Machine>>) -> Cluster {
             timeout: Duration::from_secs(180),
         },
         platform: None,
+        bootstrap: Bootstrap::default(),
         later: Vec::new(),
         machines,
         reconciler: ReconcilerSettings::default(),

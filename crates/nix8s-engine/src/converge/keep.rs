@@ -3,11 +3,14 @@
 //! What an `apply` would end with is a rest here. A run is put on record when there is something to do, and ends when
 //! everything is as configured: so the log of a cluster that needs nothing does not grow.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::time::Duration;
 
 use nix8s_core::permit::Risk;
 use nix8s_core::plan::Wait;
+use tokio::sync::mpsc;
+use tokio::sync::watch;
 
 use super::Ending;
 use super::Given;
@@ -20,6 +23,8 @@ use crate::journal::Journal;
 use crate::progress::Observer;
 use crate::progress::Progress;
 use crate::stop::Stop;
+use crate::users;
+use crate::users::Told;
 use crate::wake::Wake;
 use crate::world::World;
 
@@ -37,6 +42,19 @@ pub enum Kept {
 /// # Errors
 /// When the state directory cannot be read or written. What was under way is dropped; the next run resumes.
 pub async fn keep(world: &World, wake: &Wake, stop: &mut Stop, hear: &mut dyn Observer) -> io::Result<Kept> {
+    let (tell, told) = mpsc::channel(users::MESSAGES);
+    let (sender, settled) = watch::channel(BTreeSet::new());
+    let supervised = users::supervise(world, settled, wake.touches(), tell);
+    let kept = async {
+        let mut hear = Told { hear, told, settled: Some(sender) };
+        // Users' reconcilers end with the loop: it drops what tells them of it.
+        round(world, wake, stop, &mut hear).await
+    };
+    let (kept, ()) = tokio::join!(kept, supervised);
+    kept
+}
+
+async fn round(world: &World, wake: &Wake, stop: &mut Stop, hear: &mut dyn Observer) -> io::Result<Kept> {
     let clock = &world.ports.clock;
     let mut journal = Journal::open(world.ports.store.clone(), clock.clone(), world.run.clone())?;
     // What policy forbids is not planned, so there is nothing left to ask.

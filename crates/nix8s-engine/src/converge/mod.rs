@@ -23,6 +23,7 @@ use nix8s_core::plan::Wait;
 use nix8s_core::plan::check;
 use nix8s_core::reconcile;
 use serde::Serialize;
+use tokio::sync::mpsc;
 
 use crate::execute::Limits;
 use crate::execute::WINDOW_MIN;
@@ -38,6 +39,8 @@ use crate::state::overview;
 use crate::stop::Level;
 use crate::stop::Stop;
 use crate::summary;
+use crate::users;
+use crate::users::Came;
 use crate::wake::Wake;
 use crate::world::World;
 pub use keep::Kept;
@@ -111,12 +114,22 @@ pub struct Report {
     pub failed: usize,
     /// Machines whose new system was bad: exit code 6.
     pub rolled_back: Vec<MachineName>,
+    /// What came of users' reconcilers that were started once at its end.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reconcilers: Vec<Came>,
 }
 
 impl Report {
     /// Of a run that did nothing yet.
     fn nothing() -> Self {
-        Self { ending: Ending::Interrupted, cycles: 0, done: 0, failed: 0, rolled_back: Vec::new() }
+        Self {
+            ending: Ending::Interrupted,
+            cycles: 0,
+            done: 0,
+            failed: 0,
+            rolled_back: Vec::new(),
+            reconcilers: Vec::new(),
+        }
     }
 }
 
@@ -188,8 +201,22 @@ pub async fn converge(
         }
     };
     run.close(&mut journal, &ending, hear)?;
+    let whole = world.permit.nodes.is_none() && world.permit.phase.is_none();
+    if ending == Ending::Converged && whole {
+        run.report.reconcilers = reconcilers(world, hear).await;
+    }
     hear.hear(&Progress::Ended { ending });
     Ok(run.report)
+}
+
+/// Starts users' one-shots once: what they do, too, is part of being as configured.
+async fn reconcilers(world: &World, hear: &mut dyn Observer) -> Vec<Came> {
+    let (tell, mut told) = mpsc::channel(users::MESSAGES);
+    let came = users::once(world, &tell).await;
+    while let Ok(text) = told.try_recv() {
+        hear.hear(&Progress::Warning { text });
+    }
+    came
 }
 
 /// A run under way.

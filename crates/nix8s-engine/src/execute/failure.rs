@@ -86,7 +86,7 @@ pub async fn run(world: &World, doing: &str, command: &Command) -> Result<Output
 }
 
 /// The last lines of what a program complained about, as one line of bounded length.
-fn last_lines(stderr: &str) -> String {
+pub fn last_lines(stderr: &str) -> String {
     const LINES: usize = 5;
     const CHARS: usize = 600;
     let lines: Vec<&str> = stderr.lines().map(str::trim).filter(|line| !line.is_empty()).collect();

@@ -9,6 +9,7 @@ mod join;
 mod leave;
 mod pods;
 mod schedule;
+mod script;
 mod system;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
 use nix8s_core::event::Failure;
 use nix8s_core::event::What;
+use nix8s_core::model::OnFailure;
 use nix8s_core::permit::Risk;
 use nix8s_core::plan::Effect;
 use nix8s_core::plan::Plan;
@@ -34,6 +36,7 @@ use crate::progress::Progress;
 use crate::stop::Level;
 use crate::stop::Stop;
 use crate::world::World;
+pub(crate) use failure::last_lines;
 use schedule::Schedule;
 
 /// What carrying out one step came to: a note for people, or a failure.
@@ -203,7 +206,13 @@ fn end(
                     carried.bad.push(machine.clone());
                 }
                 let why = format!("{} failed", step.id);
+                let goes_on =
+                    matches!(step.effect, Effect::RunScript { on_failure: OnFailure::Continue, .. });
                 hear.hear(&Progress::StepFailed { at, step, failure });
+                if goes_on {
+                    schedule.succeeded(index);
+                    continue;
+                }
                 for (step, why) in schedule.failed(index, &why) {
                     carried.skipped += 1;
                     hear.hear(&Progress::StepSkipped { step, why });
@@ -266,6 +275,9 @@ async fn effect(world: &World, effect: &Effect) -> Done {
         Effect::FetchKubeconfig { via } => cluster::fetch_kubeconfig(world, via).await,
         Effect::InstallPlatform { platform, version } => {
             cluster::install_platform(world, platform, version).await
+        }
+        Effect::RunScript { script, machine, digest, .. } => {
+            script::run(world, script, machine.as_ref(), digest).await
         }
     }
 }

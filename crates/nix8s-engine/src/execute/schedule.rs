@@ -8,6 +8,9 @@ use nix8s_core::model::Concurrency;
 use nix8s_core::plan::Lane;
 use nix8s_core::plan::Step;
 
+/// Scripts at once: most run on this computer, which has other things to do.
+const SCRIPTS: usize = 8;
+
 /// The order of a plan while it is carried out.
 pub struct Schedule {
     entries: Vec<Entry>,
@@ -66,6 +69,7 @@ impl Schedule {
             (Lane::Copy, lane(at_once.copy)),
             (Lane::Install, lane(at_once.install)),
             (Lane::Join, lane(at_once.join)),
+            (Lane::Script, lane(SCRIPTS)),
         ]);
         let mut schedule = Self { entries, lanes, is_closed: false };
         for i in 0..schedule.entries.len() {

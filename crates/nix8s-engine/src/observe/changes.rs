@@ -1,8 +1,11 @@
 //! What a look shows that the past does not know: the events that observing adds.
 
+use std::collections::BTreeSet;
+
 use nix8s_core::event::What;
 use nix8s_core::model::Machine;
 use nix8s_core::model::MachineName;
+use nix8s_core::model::Moment;
 use nix8s_core::model::Role;
 use nix8s_core::observed::MachineSeen;
 use nix8s_core::observed::NodeSeen;
@@ -37,6 +40,7 @@ pub fn changes(world: &World, seen: &Observed) -> Vec<What> {
             readiness(name, machine, node, past, &mut changes);
         }
     }
+    changes.extend(hooks(world, seen));
     for (name, past) in &seen.past.machines {
         let tombstone = past.removed && past.joined.is_none();
         if tombstone && !world.cluster.machines.contains_key(name) {
@@ -44,6 +48,14 @@ pub fn changes(world: &World, seen: &Observed) -> Vec<What> {
         }
     }
     changes
+}
+
+/// Hooks after something are about what happens from when they are known on.
+fn hooks(world: &World, seen: &Observed) -> Option<What> {
+    let after = |moment: &Moment| matches!(moment, Moment::After(_) | Moment::OnError);
+    let scripts = world.cluster.bootstrap.scripts.iter().filter(|script| after(&script.when));
+    let names: BTreeSet<String> = scripts.map(|script| script.name.clone()).collect();
+    (!names.iter().eq(seen.past.hooks.keys())).then_some(What::HooksKnown { names })
 }
 
 fn cluster_exists(world: &World, seen: &Observed) -> bool {

@@ -13,7 +13,9 @@ use futures_util::StreamExt;
 use futures_util::future::join;
 use futures_util::future::join3;
 use futures_util::stream;
+use jiff::Timestamp;
 use nix8s_core::event::What;
+use nix8s_core::model::Cluster;
 use nix8s_core::model::MachineName;
 use nix8s_core::model::Version;
 use nix8s_core::observed::ApiSeen;
@@ -53,6 +55,9 @@ pub async fn observe(world: &World, journal: &mut Journal, hear: &mut dyn Observ
 pub async fn look(world: &World, past: &Past) -> (Observed, Vec<String>) {
     let at = world.ports.clock.now();
     let cluster = &world.cluster;
+    if looked_at(cluster, past).is_empty() && !cluster.machines.is_empty() {
+        return (unasked(world, past, at), Vec::new());
+    }
     let ((machines, (api, (wanted_version, wanted))), (secrets, kubeconfig, warnings)) = join(
         join(machines(world, past), api_and_systems(world)),
         join3(
@@ -71,10 +76,24 @@ pub async fn look(world: &World, past: &Past) -> (Observed, Vec<String>) {
     (seen, warnings)
 }
 
+/// Of a cluster whose machines are all left alone nothing is asked, and nothing is known.
+fn unasked(world: &World, past: &Past, at: Timestamp) -> Observed {
+    Observed {
+        at,
+        machines: BTreeMap::new(),
+        api: Known::Unknown,
+        wanted: Known::Unknown,
+        wanted_version: world.cluster.version.clone(),
+        secrets: Known::Unknown,
+        kubeconfig: Known::Unknown,
+        past: past.clone(),
+    }
+}
+
 /// Every machine that is worth a look: configured and not `skip`ped, or once provisioned or joined and
 /// not forgotten.
-pub fn looked_at<'a>(world: &'a World, past: &'a Past) -> BTreeSet<&'a MachineName> {
-    let machines = &world.cluster.machines;
+pub fn looked_at<'a>(cluster: &'a Cluster, past: &'a Past) -> BTreeSet<&'a MachineName> {
+    let machines = &cluster.machines;
     let known = past.machines.iter().filter(|(name, past)| {
         !machines.contains_key(*name) && (past.provisioned.is_some() || past.joined.is_some() || past.delete)
     });
@@ -84,7 +103,7 @@ pub fn looked_at<'a>(world: &'a World, past: &'a Past) -> BTreeSet<&'a MachineNa
 }
 
 async fn machines(world: &World, past: &Past) -> BTreeMap<MachineName, MachineSeen> {
-    let names = looked_at(world, past);
+    let names = looked_at(&world.cluster, past);
     let at_once = world.cluster.concurrency().observe.max(1);
     stream::iter(names)
         .map(|name| async move { (name.clone(), machine::look(world, name).await) })

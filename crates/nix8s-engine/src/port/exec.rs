@@ -1,6 +1,7 @@
 //! Runs commands, here or on a machine.
 
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 use nix8s_core::tool::Command;
 use nix8s_core::tool::Output;
 
@@ -11,6 +12,20 @@ pub trait Exec: Send + Sync {
     /// that nobody knows whether or how it ran. Dropping the future stops the command as far as that is possible;
     /// `command.timeout` is kept by the caller.
     async fn run(&self, command: &Command) -> Result<Output, ExecError>;
+
+    /// Runs one command to its end, or until `stop` is over: then it is asked to end and given a moment for it, and
+    /// there is no answer.
+    async fn run_until(
+        &self,
+        command: &Command,
+        stop: BoxFuture<'_, ()>,
+    ) -> Option<Result<Output, ExecError>> {
+        tokio::select! {
+            biased;
+            result = self.run(command) => Some(result),
+            () = stop => None,
+        }
+    }
 }
 
 /// Why there is no exit status.

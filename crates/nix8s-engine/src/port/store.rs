@@ -17,6 +17,11 @@ pub struct Place {
 ///
 /// Paths are relative, with `/`, made of plain names.
 pub trait Store: Send + Sync {
+    /// Where the directory is, if it is on disk: what scripts are told.
+    fn root(&self) -> Option<&std::path::Path> {
+        None
+    }
+
     /// Appends events. They are durable when this returns.
     fn append(&self, events: &[Event]) -> io::Result<()>;
 

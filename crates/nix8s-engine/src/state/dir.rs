@@ -197,6 +197,10 @@ fn read_if_there(path: &Path) -> io::Result<Option<Vec<u8>>> {
 }
 
 impl Store for StateDir {
+    fn root(&self) -> Option<&Path> {
+        Some(&self.root)
+    }
+
     fn append(&self, events: &[Event]) -> io::Result<()> {
         self.may_write(layout::LOG)?;
         if self.log().end.is_none() {

@@ -26,8 +26,15 @@ pub const FIRST_SERVER: &str = "k8s/first-server";
 pub const MEMBERS: &str = "k8s/members";
 /// One folder a machine.
 pub const NODES: &str = "nodes";
+/// What came of users' own reconcilers, one file each.
+pub const RECONCILERS: &str = "reconcilers";
 /// Systems that failed their gates.
 pub const BAD_SYSTEMS: &str = "bad-systems.json";
+
+/// What came of a user's own reconciler.
+pub fn reconciler(name: &str) -> String {
+    format!("{RECONCILERS}/{name}.json")
+}
 
 /// What a machine should be.
 pub fn desired(machine: &MachineName) -> String {

@@ -15,10 +15,13 @@ use nix8s_core::model::ClusterName;
 use nix8s_core::model::Distribution;
 use nix8s_core::model::MachineName;
 use nix8s_core::model::Role;
+use nix8s_core::model::Scope;
 use nix8s_core::model::StorePath;
 use nix8s_core::model::Version;
 use nix8s_core::observed::Observed;
 use nix8s_core::past::MachinePast;
+use nix8s_core::past::Past;
+use nix8s_core::past::ScriptPast;
 use nix8s_core::permit::Permit;
 use nix8s_core::plan::Effect;
 use nix8s_core::plan::EffectKind;
@@ -32,6 +35,8 @@ use serde::Serialize;
 use super::layout;
 use crate::port::Place;
 use crate::port::Store;
+use crate::users;
+use crate::users::Came;
 
 /// The version of this file's shape; another one is not read.
 const SCHEMA: u32 = 1;
@@ -56,6 +61,32 @@ pub struct Overview {
     pub waits: Vec<Wait>,
     /// Every machine that is configured or remembered.
     pub machines: BTreeMap<MachineName, MachineOverview>,
+    /// Users' scripts that ran.
+    #[serde(default)]
+    pub scripts: Vec<ScriptOverview>,
+    /// Users' reconcilers that were started.
+    #[serde(default)]
+    pub reconcilers: Vec<Came>,
+}
+
+/// What came of a script, for everything that it is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ScriptOverview {
+    /// Its name.
+    pub name: String,
+    /// When it runs.
+    pub when: String,
+    /// For how many it was done.
+    pub done: usize,
+    /// For how many of these its condition did not hold.
+    pub not_needed: usize,
+    /// For how many it failed.
+    pub failed: usize,
+    /// When it last ran.
+    pub last: Timestamp,
+    /// What was said when it last failed, if it did not run well since.
+    pub message: Option<String>,
 }
 
 /// A machine as it was last seen.
@@ -105,6 +136,7 @@ pub fn read(store: &dyn Store) -> io::Result<Option<Overview>> {
     for event in &events {
         overview.take_in(event);
     }
+    overview.reconcilers = users::read(store)?;
     Ok(Some(overview))
 }
 
@@ -175,7 +207,39 @@ fn overview(
         steps: plan.steps.len(),
         waits: plan.waits.clone(),
         machines: machines.collect(),
+        scripts: scripts(cluster, &seen.past),
+        reconcilers: Vec::new(),
     }
+}
+
+/// Scripts that are configured and ran, in their order.
+fn scripts(cluster: &Cluster, past: &Past) -> Vec<ScriptOverview> {
+    let mut all: Vec<ScriptOverview> = Vec::new();
+    for script in &cluster.bootstrap.scripts {
+        let of_cluster = past.scripts.get(&script.name).filter(|_| script.scope == Scope::Cluster);
+        let mine = |(name, past): (&MachineName, &'_ MachinePast)| {
+            (script.scope == Scope::Node && script.concerns(name))
+                .then(|| past.scripts.get(&script.name).cloned())?
+        };
+        let ran: Vec<ScriptPast> =
+            of_cluster.cloned().into_iter().chain(past.machines.iter().filter_map(mine)).collect();
+        let times = |past: &ScriptPast| {
+            [past.done.as_ref().map(|done| done.at), past.failed.as_ref().map(|failed| failed.at)]
+        };
+        let Some(last) = ran.iter().flat_map(times).flatten().max() else { continue };
+        let failed = || ran.iter().filter_map(|past| past.failed.as_ref());
+        let is_skipped = |past: &&ScriptPast| past.done.as_ref().is_some_and(|done| done.note.is_some());
+        all.push(ScriptOverview {
+            name: script.name.clone(),
+            when: script.when.to_string(),
+            done: ran.iter().filter(|past| past.failed.is_none() && past.done.is_some()).count(),
+            not_needed: ran.iter().filter(is_skipped).count(),
+            failed: failed().count(),
+            last,
+            message: failed().max_by_key(|failed| failed.at).map(|failed| failed.message.clone()),
+        });
+    }
+    all
 }
 
 fn errors(past: &MachinePast) -> Vec<ErrorOverview> {
@@ -227,6 +291,7 @@ impl Overview {
             | What::MarkedDelete { .. }
             | What::Undeleted { .. }
             | What::Retry { .. }
+            | What::HooksKnown { .. }
             | What::Rebuild { .. }
             | What::Reinstall { .. } => {}
         }
@@ -271,7 +336,8 @@ fn begun(effect: &Effect) -> Option<Stage> {
         | EffectKind::Forget
         | EffectKind::SetMetadata
         | EffectKind::FetchKubeconfig
-        | EffectKind::InstallPlatform => None,
+        | EffectKind::InstallPlatform
+        | EffectKind::RunScript => None,
     }
 }
 
@@ -299,6 +365,7 @@ fn done(effect: &Effect) -> Option<Stage> {
         | EffectKind::Clean
         | EffectKind::SetMetadata
         | EffectKind::FetchKubeconfig
-        | EffectKind::InstallPlatform => None,
+        | EffectKind::InstallPlatform
+        | EffectKind::RunScript => None,
     }
 }

@@ -81,8 +81,12 @@ fn wait_untrue(
             let foreign = m.disks.iter().any(|d| matches!(d.content, Content::Foreign(_)));
             foreign || m.installed.is_some() || matches!(m.os, Running::Foreign(_))
         }),
-        Cause::BadSystem | Cause::Halted => system_failed(),
-        Cause::GivenUp => system_failed() || has_bare_pod(world, wait.machine.as_ref()),
+        Cause::BadSystem => system_failed(),
+        Cause::Halted => system_failed() || !world.check.scripts.failed.is_empty(),
+        Cause::GivenUp => {
+            let script = !world.check.scripts.failed.is_empty() && wait.text.contains("script");
+            system_failed() || script || has_bare_pod(world, wait.machine.as_ref())
+        }
         Cause::Unknown => !world.api_answers() || metal.is_some_and(|m| !m.answers(world.now)),
         Cause::NotReady => !world.api_answers() || node.is_none_or(|n| !n.ready),
         Cause::BackOff | Cause::Pause => has_bare_pod(world, wait.machine.as_ref()),

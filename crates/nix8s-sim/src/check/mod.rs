@@ -6,6 +6,7 @@ pub mod disk;
 mod intent;
 pub mod quorum;
 pub mod roll;
+pub mod script;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -82,6 +83,8 @@ pub struct Check {
     pub(crate) run_since: Ms,
     /// Machines whose update failed since the configuration is what it is, and when that was known.
     pub(crate) failed: BTreeMap<MachineName, Ms>,
+    /// What users' scripts did.
+    pub(crate) scripts: script::Scripts,
 }
 
 /// Calls that a violation shows.
@@ -109,6 +112,7 @@ impl Check {
             trouble: BTreeMap::new(),
             run_since: Ms::MIN,
             failed: BTreeMap::new(),
+            scripts: script::Scripts::default(),
         }
     }
 
@@ -123,6 +127,7 @@ impl Check {
     pub fn new_run(&mut self, permit: &Permit, now: Ms) {
         self.run_since = now;
         self.permit = Some(permit.clone());
+        self.scripts.new_run();
         self.affected.clear();
     }
 

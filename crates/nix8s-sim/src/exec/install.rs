@@ -1,6 +1,7 @@
 //! nixos-anywhere: into an installer, erase, install, restart; a machine that is lost on the way stays as it was then.
 
 use nix8s_core::model::MachineName;
+use nix8s_core::model::Transition;
 use nix8s_core::observed::Mark;
 use nix8s_core::tool::Command;
 use nix8s_core::tool::FILES;
@@ -110,6 +111,7 @@ fn erase(world: &mut World, name: &MachineName, installation: &str) {
     let mut paths: Vec<String> = disks.main.iter().chain(&disks.etcd).chain(&disks.custom).cloned().collect();
     paths.sort();
     paths.dedup();
+    world.phase_begins("provisioning", name);
     world.check_erase(name, &paths);
     let Some(metal) = world.metal_mut(name) else { return };
     for path in &paths {
@@ -133,4 +135,5 @@ fn put(world: &mut World, name: &MachineName, kind: &Kind, mark: &Mark) {
     let Some(metal) = world.metal_mut(name) else { return };
     metal.store.insert(path.clone(), now);
     metal.installed = Some(Installed { running: path.clone(), default: path, mark: Some(mark.clone()) });
+    world.happens(name, Transition::Provision);
 }

@@ -13,9 +13,12 @@ use nix8s_core::model::MachineName;
 use nix8s_core::tool::Command;
 use nix8s_core::tool::Host;
 use nix8s_core::tool::Output;
+use nix8s_core::tool::script::RECONCILER;
+use nix8s_core::tool::script::is_users;
 use nix8s_engine::port::Exec;
 use nix8s_engine::port::ExecError;
 
+use crate::check::script::begins;
 use crate::fault::CallFault;
 use crate::shared::Shared;
 use crate::world::Ms;
@@ -60,28 +63,40 @@ impl Exec for SimExec {
         match fault {
             Some(CallFault::Fails) => {
                 self.trouble(command);
+                self.shared.with(|w| w.script_ran(command));
+                self.shared.with(|w| w.script_heard(command, false));
                 self.shared.pass(3 * SECOND).await;
                 return Ok(complained(1, "error: a fault of the simulated world"));
             }
             Some(CallFault::Hangs) => {
                 self.trouble(command);
+                self.shared.with(|w| w.script_ran(command));
+                self.shared.with(|w| w.script_heard(command, false));
                 std::future::pending::<()>().await;
             }
             Some(CallFault::LostBefore) => {
                 self.trouble(command);
+                self.shared.with(|w| w.script_ran(command));
+                self.shared.with(|w| w.script_heard(command, false));
                 self.shared.pass(5 * SECOND).await;
                 return Err(ExecError::Lost);
             }
             Some(CallFault::Slow) => self.shared.pass(15 * SECOND).await,
             Some(CallFault::LostAfter) | None => {}
         }
+        if let Some((phase, name)) = begins(command) {
+            self.shared.with(|w| w.phase_begins(phase, &name));
+        }
         let result = match &command.on {
+            _ if is_users(command) => self.users(command).await,
             Host::Here => self.here(command).await,
             Host::Machine { address, .. } => self.on_machine(address.as_deref(), command).await,
         };
         self.shared.moment().await;
         let result = if fault == Some(CallFault::LostAfter) { Err(ExecError::Lost) } else { result };
-        if !result.as_ref().is_ok_and(|output| output.status == 0) {
+        let well = result.as_ref().is_ok_and(|output| output.status == 0);
+        self.shared.with(|w| w.script_heard(command, well));
+        if !well {
             self.trouble(command);
         }
         result
@@ -135,6 +150,29 @@ impl SimExec {
             let output = f(w, &to.name);
             if cut { Err(ExecError::Lost) } else { Ok(output) }
         })
+    }
+
+    /// A user's own command is shown and counted, and never run.
+    async fn users(&self, command: &Command) -> Result<Output, ExecError> {
+        if command.argv.get(1).is_some_and(|word| word.starts_with(RECONCILER)) {
+            // As long as a look takes that finds nothing to do.
+            self.take("reconciler", (1, 3)).await;
+            return Ok(said(""));
+        }
+        let ran = |w: &mut World| {
+            w.script_ran(command);
+            said("")
+        };
+        match &command.on {
+            Host::Here => {
+                self.take("script", (1, 3)).await;
+                Ok(self.shared.with(ran))
+            }
+            Host::Machine { address, .. } => {
+                let to = self.shared.with(|w| reach(w, address.as_deref()))?;
+                self.effect(&to, (1, 3), |w, _| ran(w)).await
+            }
+        }
     }
 
     /// Notes that something went wrong with a machine: nix8s may well treat it with caution for a while.

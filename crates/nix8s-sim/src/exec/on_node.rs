@@ -141,6 +141,7 @@ fn write(world: &mut World, name: &MachineName, path: &str, content: String) -> 
         k3s::ROLE_FILE => {
             let runs = metal.kube.active;
             metal.kube.role_file = Some(content);
+            world.phase_begins("kubernetes", name);
             // The unit's path condition starts it; one that runs keeps running.
             if !runs {
                 world.start_kubernetes(name);

@@ -293,6 +293,7 @@ impl Life {
             Some(Ok(_) | Err(_)) | None => {
                 self.say(|| format!("killed, or stopped by its state: {:?}", ended.map(|e| e.map(|_| ()))));
                 self.report.kills += 1;
+                self.sim.with(crate::world::World::forget_heard);
                 Run::Died
             }
         })
@@ -310,6 +311,12 @@ impl Life {
                     if !failed {
                         said.push(What::Retry { machine: machine.clone() });
                     }
+                }
+                // The cluster's scripts are forgiven with any machine.
+                (Cause::GivenUp, None) => {
+                    said.extend(
+                        self.fleet.machines.keys().next().map(|m| What::Retry { machine: m.clone() }),
+                    );
                 }
                 (Cause::NeedsPermit, Some(machine)) => {
                     self.permit.max_affected = Some(1000);

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use nix8s_core::model::MachineName;
 use nix8s_core::model::Role;
+use nix8s_core::model::Transition;
 use nix8s_core::model::Version;
 use nix8s_core::observed::CORDON_ANNOTATION;
 use nix8s_core::observed::Cordon;
@@ -123,6 +124,7 @@ impl World {
                 control_plane: role == Role::ControlPlane,
             };
             self.add_node(name, node);
+            self.happens(name, Transition::Join);
         }
         self.later(BECOMES_READY, Due::Heartbeat(name.clone(), since));
         self.check_registered(name, version, role);

@@ -8,6 +8,7 @@ use std::time::Instant;
 use clap_complete::engine::ArgValueCandidates;
 use nix8s_core::model::Cluster;
 use nix8s_core::model::size::parse_duration;
+use nix8s_core::past::Past;
 use nix8s_core::permit::Permit;
 use nix8s_engine::converge;
 use nix8s_engine::converge::Ending;
@@ -15,13 +16,14 @@ use nix8s_engine::converge::PATIENCE;
 use nix8s_engine::converge::Report;
 use nix8s_engine::converge::Settings;
 use nix8s_engine::state::dir::StateDir;
+use nix8s_engine::users::State;
 
 use crate::commands::Cx;
 use crate::commands::complete;
 use crate::commands::consent;
 use crate::commands::consent::Asked;
 use crate::commands::consent::Asker;
-use crate::commands::needs_machines;
+use crate::commands::needs_none;
 use crate::commands::permit;
 use crate::commands::permit::PermitArgs;
 use crate::commands::project;
@@ -40,6 +42,7 @@ Examples:
   nix8s apply prod --simulate --yes --faults many  nobody is asked: policy decides
   nix8s apply --simulate --pace 1                  at a speed to watch; Ctrl-C stops, the next apply resumes
   nix8s apply --simulate --erase w3:foreign        w3 may be erased though something else is on it
+  nix8s apply --simulate --phase provisioning      install machines, and go no further
 
 Ctrl-C once finishes the steps that run and stops; twice stops at once. Both leave a state that `apply` resumes.";
 
@@ -56,28 +59,43 @@ pub struct ApplyArgs {
     /// Give up after this time, for example 30m [default: reconciler.timeout]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     timeout: Option<Duration>,
+    /// Begin only what belongs to this phase: pre, discovery, provisioning, kubernetes, cozystack, post, or one of
+    /// `bootstrap.phases`
+    #[arg(long, value_name = "PHASE", add = ArgValueCandidates::new(complete::phases))]
+    phase: Option<String>,
     #[command(flatten)]
     permit: PermitArgs,
 }
 
 /// Does what the plan says.
 pub fn run(cx: &Cx<'_>, args: &ApplyArgs) -> Result<Exit, CliError> {
-    let ApplyArgs { cluster, yes, timeout, permit } = args;
-    needs_machines(cx.global, "apply")?;
+    let ApplyArgs { cluster, yes, timeout, phase, permit } = args;
     let fleet = project::fleet(cx)?;
     let mut cluster = project::changing(&fleet, cluster.as_deref())?;
+    needs_none(cx.global, "apply", &cluster, &Past::default())?;
     if let Some(timeout) = timeout {
         Arc::make_mut(&mut cluster).reconciler.timeout = *timeout;
     }
     let state = world::open_to_plan(cx, &cluster.name, "apply")?;
     let past = world::past(&state)?;
+    needs_none(cx.global, "apply", &cluster, &past)?;
     let asked = consent::who(*yes);
     let denied = match asked {
         Asked::Policy => permit::denied(fleet.policy, permit, &past),
         Asked::Person | Asked::Nobody => BTreeSet::new(),
     };
-    let permit = permit.permit(&cluster, &past, denied)?;
+    let mut permit = permit.permit(&cluster, &past, denied)?;
+    permit.phase = phase.as_deref().map(|name| phase_of(&cluster, name)).transpose()?;
     carry_out(cx, &cluster, &state, permit, asked)
+}
+
+/// The phase that a user names.
+fn phase_of(cluster: &Cluster, name: &str) -> Result<String, CliError> {
+    let known: Vec<String> = cluster.bootstrap.phases.iter().map(|phase| phase.name.clone()).collect();
+    match known.iter().any(|phase| phase == name) {
+        true => Ok(name.to_owned()),
+        false => Err(project::unknown("phase", name, known)),
+    }
 }
 
 fn carry_out(
@@ -91,21 +109,18 @@ fn carry_out(
     let screen = Screen::new(cx.out, world::time(cx.global));
     let mut stop = signal::stop(screen.teller())?;
     let report = world::runtime(cx.global)?.block_on(async {
-        let (world, simulation) = world::simulate(cx.global, cluster, state, permit)?;
+        let behind = world::behind(cx, cluster, state, permit)?;
+        let world = &behind.world;
         let settings = Settings { command: "apply".to_owned(), covered: None, patience: PATIENCE };
         let mut asker = Asker { screen: &screen, out: cx.out, cluster, asked };
-        let report = converge::converge(&world, &settings, &mut asker, &mut stop, &mut Ear(&screen)).await;
-        if let Err(error) = simulation.close() {
+        let report = converge::converge(world, &settings, &mut asker, &mut stop, &mut Ear(&screen)).await;
+        if let Err(error) = behind.close() {
             cx.out.say(&format!(
                 "{} closing the simulated world: {error}",
                 cx.out.paint_err.yellow("warning:")
             ));
         }
-        let broken = simulation.violations();
-        if let Some(first) = broken.first() {
-            let message = format!("a rule was broken as seen from outside, which is a bug in nix8s: {first}");
-            return Err(CliError::new(Exit::Refused, message));
-        }
+        behind.check()?;
         report.map_err(|error| {
             CliError::new(
                 Exit::Failed,
@@ -141,7 +156,16 @@ fn ended(report: &Report, asked: Asked, cluster: &Cluster) -> Result<Exit, CliEr
                 .hint("This is a bug in nix8s: please report it with the configuration."))
         }
         _ if !report.rolled_back.is_empty() => Ok(Exit::RolledBack),
-        Ending::Converged => Ok(Exit::Done),
+        Ending::Converged => {
+            let failed = report.reconcilers.iter().filter(|came| came.state == State::Failed);
+            let names: Vec<String> = failed.map(|came| came.name.clone()).collect();
+            if names.is_empty() {
+                return Ok(Exit::Done);
+            }
+            let names = crate::report::words::sentence_list(&names);
+            Err(CliError::new(Exit::Failed, format!("everything is as configured, and {names} failed"))
+                .hint("`nix8s status` shows what users' reconcilers complained about."))
+        }
         Ending::NeedsPermit { .. } => Err(CliError::new(
             Exit::Refused,
             format!("what is left to do on {name} needs your leave, as listed above"),

@@ -42,6 +42,18 @@ pub fn machines() -> Vec<CompletionCandidate> {
     candidates(machine_names().into_iter())
 }
 
+/// Names of phases.
+pub fn phases() -> Vec<CompletionCandidate> {
+    let line = Line::typed();
+    let clusters = || line.fleet().into_iter().flat_map(|fleet| fleet.clusters.into_values());
+    let names: BTreeSet<String> = clusters()
+        .flat_map(|cluster| {
+            cluster.bootstrap.phases.iter().map(|phase| phase.name.clone()).collect::<Vec<_>>()
+        })
+        .collect();
+    candidates(names.into_iter())
+}
+
 /// What `--erase` takes.
 pub fn erasable() -> Vec<CompletionCandidate> {
     let names = machine_names();

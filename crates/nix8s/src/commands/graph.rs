@@ -8,7 +8,6 @@ use serde_json::json;
 
 use crate::commands::Cx;
 use crate::commands::complete;
-use crate::commands::needs_machines;
 use crate::commands::permit::PermitArgs;
 use crate::commands::plan;
 use crate::commands::project;
@@ -101,7 +100,6 @@ fn topology(cx: &Cx<'_>, cluster: Option<&str>) -> Result<Graph, CliError> {
 }
 
 fn planned(cx: &Cx<'_>, cluster: Option<&str>) -> Result<Graph, CliError> {
-    needs_machines(cx.global, "graph --of plan")?;
     let fleet = project::fleet(cx)?;
     let cluster = project::changing(&fleet, cluster)?;
     let planned = plan::made(cx, &cluster, &PermitArgs::default())?;

@@ -32,6 +32,9 @@ mod watcher;
 mod world;
 
 use clap::Parser;
+use nix8s_core::model::Cluster;
+use nix8s_core::past::Past;
+use nix8s_engine::observe::looked_at;
 use serde_json::json;
 
 use crate::cli::Cli;
@@ -151,14 +154,24 @@ fn report(out: &Output, error: &CliError) {
 
 /// The refusal of commands that change or ask machines, as long as there are only simulated ones.
 fn needs_machines(global: &Global, command: &str) -> Result<(), CliError> {
-    if global.simulate {
+    if global.simulate { Ok(()) } else { Err(no_machines(command)) }
+}
+
+/// The same for commands that can do without machines: a cluster that is left alone as a whole has scripts of its own.
+fn needs_none(global: &Global, command: &str, cluster: &Cluster, past: &Past) -> Result<(), CliError> {
+    if global.simulate || looked_at(cluster, past).is_empty() {
         return Ok(());
     }
+    let hint = "A cluster whose machines are all left alone (`skip: true`) is worked on for real: its scripts run here.";
+    Err(no_machines(command).hint(hint))
+}
+
+fn no_machines(command: &str) -> CliError {
     let message = format!("`{command}` on real machines comes with a later version of nix8s");
     let hint = format!(
         "`nix8s {command} --simulate` does all of it on simulated machines made from your configuration."
     );
-    Err(CliError::new(Exit::Program, message).hint(hint))
+    CliError::new(Exit::Program, message).hint(hint)
 }
 
 /// Writes a file that somebody asked for by name.

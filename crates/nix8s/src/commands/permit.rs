@@ -61,6 +61,7 @@ impl PermitArgs {
             erase: BTreeMap::new(),
             erase_all_new: false,
             nodes: None,
+            phase: None,
             max_affected: *max_affected,
             denied,
         };

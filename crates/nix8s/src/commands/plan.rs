@@ -18,7 +18,7 @@ use serde_json::json;
 
 use crate::commands::Cx;
 use crate::commands::complete;
-use crate::commands::needs_machines;
+use crate::commands::needs_none;
 use crate::commands::permit::PermitArgs;
 use crate::commands::project;
 use crate::commands::world;
@@ -56,7 +56,6 @@ pub struct PlanArgs {
 /// Shows the plan.
 pub fn run(cx: &Cx<'_>, args: &PlanArgs) -> Result<Exit, CliError> {
     let PlanArgs { cluster, detailed_exitcode, permit } = args;
-    needs_machines(cx.global, "plan")?;
     let fleet = project::fleet(cx)?;
     // A machine's name means something in its own cluster only.
     let clusters = if permit.names_machines() {
@@ -95,9 +94,11 @@ pub struct Planned {
 /// Looks at a cluster and plans, exactly as `apply` begins.
 pub fn made(cx: &Cx<'_>, cluster: &Arc<Cluster>, permit: &PermitArgs) -> Result<Planned, CliError> {
     let state = world::open_to_read(cx, &cluster.name)?;
-    let permit: Permit = permit.permit(cluster, &world::past(&state)?, BTreeSet::new())?;
+    let past = world::past(&state)?;
+    needs_none(cx.global, "plan", cluster, &past)?;
+    let permit: Permit = permit.permit(cluster, &past, BTreeSet::new())?;
     world::runtime(cx.global)?.block_on(async {
-        let world = world::look_at(cx.global, cluster, &state, permit)?;
+        let world = world::look_at(cx, cluster, &state, permit)?;
         let ports = &world.ports;
         let unreadable = |error| world::unreadable(&state, error);
         let mut journal =

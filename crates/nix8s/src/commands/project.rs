@@ -40,6 +40,13 @@ pub fn sources(cx: &Cx<'_>) -> Result<Vec<Source>, CliError> {
     })
 }
 
+/// The folder of the configuration: where users' scripts run.
+pub fn folder(cx: &Cx<'_>) -> io::Result<std::path::PathBuf> {
+    let here = std::env::current_dir()?;
+    let search = Search { config: cx.global.config.as_deref(), from: &here };
+    Ok(source::root(&search).unwrap_or(here))
+}
+
 /// The configuration, if there is no error in it. Its problems go to stderr; warnings are only counted.
 pub fn fleet(cx: &Cx<'_>) -> Result<Fleet, CliError> {
     let sources = sources(cx)?;

@@ -11,6 +11,7 @@ use clap_complete::engine::ArgValueCandidates;
 use jiff::Timestamp;
 use nix8s_core::model::Cluster;
 use nix8s_core::model::Policy;
+use nix8s_core::past::Past;
 use nix8s_engine::converge::Kept;
 use nix8s_engine::converge::keep;
 use nix8s_engine::port::Store as _;
@@ -22,7 +23,7 @@ use serde_json::json;
 
 use crate::commands::Cx;
 use crate::commands::complete;
-use crate::commands::needs_machines;
+use crate::commands::needs_none;
 use crate::commands::permit;
 use crate::commands::permit::PermitArgs;
 use crate::commands::project;
@@ -74,10 +75,10 @@ struct Keeper<'a> {
 /// Keeps the cluster until it is asked to stop.
 pub fn run(cx: &Cx<'_>, args: &RunArgs) -> Result<Exit, CliError> {
     let RunArgs { cluster, listen } = args;
-    needs_machines(cx.global, "run")?;
     refuse(cx)?;
     let fleet = project::fleet(cx)?;
     let wanted = project::changing(&fleet, cluster.as_deref())?;
+    needs_none(cx.global, "run", &wanted, &Past::default())?;
     let state = world::open_to_plan(cx, &wanted.name, "run")?;
     let patience = wanted.reconciler.timeout + PATIENCE;
     let board = Shared::new(Board::new(wanted.name.as_str(), Timestamp::now(), patience));
@@ -148,15 +149,18 @@ impl Keeper<'_> {
         let wake = self.caller.listen();
         let (none, past) = (PermitArgs::default(), world::past(self.state)?);
         let permit = none.permit(cluster, &past, permit::denied(policy, &none, &past))?;
-        let (world, simulation) = world::simulate(self.cx.global, cluster, self.state, permit)?;
+        needs_none(self.cx.global, "run", cluster, &past)?;
+        let behind = world::behind(self.cx, cluster, self.state, permit)?;
+        let watched =
+            project::folder(self.cx).map(|folder| watcher::watch_paths(&folder, cluster, &self.caller));
+        let _watcher = watched.map_err(|error| {
+            CliError::new(Exit::Failed, "could not tell the folder of the configuration").because(error)
+        })??;
         let mut looked = |board: &Board| self.heartbeat(board);
         let mut also = ScreenEar(screen);
         let mut ear = Ear { board: &self.board, also: &mut also, looked: &mut looked };
-        let kept = keep(&world, &wake, stop, &mut ear).await;
-        if let Some(first) = simulation.violations().first() {
-            let message = format!("a rule was broken as seen from outside, which is a bug in nix8s: {first}");
-            return Err(CliError::new(Exit::Refused, message));
-        }
+        let kept = keep(&behind.world, &wake, stop, &mut ear).await;
+        behind.check()?;
         kept.map_err(|error| {
             CliError::new(
                 Exit::Failed,
@@ -192,6 +196,7 @@ impl Keeper<'_> {
                 .hint("Nothing is removed for that: `nix8s reset` takes a cluster down.")
                 .hint(format!("There are {}.", names.into_iter().collect::<Vec<_>>().join(", "))));
         };
+        needs_none(self.cx.global, "run", found, &world::past(self.state)?)?;
         Ok((Arc::clone(found), fleet.policy))
     }
 }

@@ -11,6 +11,10 @@ use nix8s_engine::port::Store;
 pub struct Scratch(pub Arc<dyn Store>);
 
 impl Store for Scratch {
+    fn root(&self) -> Option<&std::path::Path> {
+        self.0.root()
+    }
+
     fn append(&self, _events: &[Event]) -> io::Result<()> {
         Ok(())
     }

@@ -8,6 +8,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use nix8s_core::model::Cluster;
 use nix8s_engine::state::layout;
 use nix8s_engine::wake::Caller;
 use notify::EventKind;
@@ -61,6 +62,46 @@ pub fn watch(sources: &[PathBuf], state: &Path, caller: &Caller) -> Result<Recom
         }
     });
     Ok(watcher)
+}
+
+/// Watches what users' reconcilers watch, as long as the returned value lives. A path that is not there yet is watched
+/// by way of the nearest folder above it that is.
+pub fn watch_paths(
+    folder: &Path,
+    cluster: &Cluster,
+    caller: &Caller,
+) -> Result<Option<RecommendedWatcher>, CliError> {
+    let mut paths: Vec<(PathBuf, String)> = Vec::new();
+    for (name, reconciler) in cluster.bootstrap.reconcilers.iter().filter(|(_, it)| it.enable) {
+        let own = reconciler.watch_paths.iter().map(|path| (folder.join(path), name.clone()));
+        paths.extend(own);
+    }
+    if paths.is_empty() {
+        return Ok(None);
+    }
+    let watched: BTreeSet<PathBuf> = paths.iter().map(|(path, _)| there(path)).collect();
+    let caller = caller.clone();
+    let mut watcher = notify::recommended_watcher(move |event: Result<notify::Event, notify::Error>| {
+        let Ok(event) = event else { return };
+        if matches!(event.kind, EventKind::Access(_)) {
+            return;
+        }
+        let touched = paths.iter().filter(|(path, _)| event.paths.iter().any(|at| at.starts_with(path)));
+        let names: BTreeSet<&str> = touched.map(|(_, name)| name.as_str()).collect();
+        names.into_iter().for_each(|name| caller.touch(name));
+    })
+    .map_err(unwatchable)?;
+    for path in watched {
+        watcher.watch(&path, RecursiveMode::Recursive).map_err(unwatchable)?;
+    }
+    Ok(Some(watcher))
+}
+
+/// The folder to watch for a path: the one that it is or is in, or else the nearest above it. Files are replaced by
+/// editors, folders are not.
+fn there(path: &Path) -> PathBuf {
+    let folder = path.ancestors().find(|above| above.is_dir());
+    folder.map_or_else(|| PathBuf::from("/"), Path::to_owned)
 }
 
 /// The folders in which files of the configuration are, or may come to be.

@@ -28,6 +28,7 @@ use nix8s_sim::make;
 use crate::cli::Faults;
 use crate::cli::Global;
 use crate::commands::Cx;
+use crate::commands::project;
 use crate::commands::scratch::Scratch;
 use crate::error::CliError;
 use crate::error::Exit;
@@ -43,7 +44,7 @@ pub fn kind(global: &Global) -> Kind {
 
 /// How time passes in the simulated world.
 pub fn time(global: &Global) -> Time {
-    if global.pace.is_some() { Time::Passes } else { Time::Jumps }
+    if global.pace.is_some() || !global.simulate { Time::Passes } else { Time::Jumps }
 }
 
 /// The folder with one folder per cluster.
@@ -57,10 +58,10 @@ pub fn state_base(global: &Global) -> Result<PathBuf, CliError> {
     })
 }
 
-/// A runtime for one command. Without a pace its clock is paused, so that simulated time jumps.
+/// A runtime for one command. Simulated time without a pace jumps: its clock is paused.
 pub fn runtime(global: &Global) -> Result<tokio::runtime::Runtime, CliError> {
     let mut builder = tokio::runtime::Builder::new_current_thread();
-    builder.enable_time();
+    builder.enable_all();
     if time(global) == Time::Jumps {
         builder.start_paused(true);
     }
@@ -103,8 +104,57 @@ pub fn unreadable(state: &StateDir, error: std::io::Error) -> CliError {
         .because(error)
 }
 
+/// A world that a command changes, and the simulation that it may be.
+pub struct Behind {
+    /// The cluster and the ports to it.
+    pub world: World,
+    simulation: Option<Simulation>,
+}
+
+impl Behind {
+    /// Ends the work of a command.
+    pub fn close(&self) -> std::io::Result<()> {
+        self.simulation.as_ref().map_or(Ok(()), Simulation::close)
+    }
+
+    /// Whether a rule was broken as seen from outside.
+    pub fn check(&self) -> Result<(), CliError> {
+        let broken = self.simulation.as_ref().map(Simulation::violations).unwrap_or_default();
+        let Some(first) = broken.first() else { return Ok(()) };
+        let message = format!("a rule was broken as seen from outside, which is a bug in nix8s: {first}");
+        Err(CliError::new(Exit::Refused, message))
+    }
+}
+
+/// The world behind a cluster: simulated, or real as far as that goes. Must be called inside the runtime.
+pub fn behind(
+    cx: &Cx<'_>,
+    cluster: &Arc<Cluster>,
+    state: &Arc<StateDir>,
+    permit: Permit,
+) -> Result<Behind, CliError> {
+    if cx.global.simulate {
+        let (world, simulation) = simulate(cx.global, cluster, state, permit)?;
+        return Ok(Behind { world, simulation: Some(simulation) });
+    }
+    let store = Arc::clone(state) as Arc<dyn Store>;
+    let world = real(cx, cluster, store, permit).map_err(|error| unreadable(state, error))?;
+    Ok(Behind { world, simulation: None })
+}
+
+/// The real world, in which scripts run in the folder of the configuration.
+fn real(
+    cx: &Cx<'_>,
+    cluster: &Arc<Cluster>,
+    store: Arc<dyn Store>,
+    permit: Permit,
+) -> std::io::Result<World> {
+    let ports = nix8s_engine::real::ports(project::folder(cx)?, store);
+    World::new(Arc::clone(cluster), ports, ".".to_owned(), permit)
+}
+
 /// The simulated world of a cluster, kept in its state directory. Must be called inside the runtime.
-pub fn simulate(
+fn simulate(
     global: &Global,
     cluster: &Arc<Cluster>,
     state: &Arc<StateDir>,
@@ -113,25 +163,29 @@ pub fn simulate(
     let simulation =
         nix8s_sim::open(state.root(), cluster, options(global)).map_err(|error| no_world(state, error))?;
     let store = Arc::clone(state) as Arc<dyn Store>;
-    let world = behind(&simulation, cluster, store, permit).map_err(|error| unreadable(state, error))?;
+    let world = through(&simulation, cluster, store, permit).map_err(|error| unreadable(state, error))?;
     Ok((world, simulation))
 }
 
 /// The same, in memory: for looking, which leaves no trace. A world that does not exist yet is looked at as it will
 /// be. Must be called inside the runtime.
 pub fn look_at(
-    global: &Global,
+    cx: &Cx<'_>,
     cluster: &Arc<Cluster>,
     state: &Arc<StateDir>,
     permit: Permit,
 ) -> Result<World, CliError> {
-    let options = options(global);
+    if !cx.global.simulate {
+        let store = Arc::new(Scratch(Arc::clone(state) as Arc<dyn Store>));
+        return real(cx, cluster, store, permit).map_err(|error| unreadable(state, error));
+    }
+    let options = options(cx.global);
     let kept = Journal::read(state.root(), cluster).map_err(|error| no_world(state, error))?;
     let mut world = kept.unwrap_or_else(|| make::world(cluster, options.seed, nix8s_sim::BEGINNING));
     make::provide(&mut world);
     let simulation = Simulation::new(world, options);
     let store = Arc::new(Scratch(Arc::clone(state) as Arc<dyn Store>));
-    behind(&simulation, cluster, store, permit).map_err(|error| unreadable(state, error))
+    through(&simulation, cluster, store, permit).map_err(|error| unreadable(state, error))
 }
 
 /// What a rehearsal starts from: a copy of the kept world and of what is remembered, or blank machines.
@@ -148,7 +202,7 @@ pub fn copied(
     Ok((kept, remembered))
 }
 
-fn behind(
+fn through(
     simulation: &Simulation,
     cluster: &Arc<Cluster>,
     store: Arc<dyn Store>,

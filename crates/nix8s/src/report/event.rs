@@ -24,7 +24,8 @@ pub fn machine(what: &What) -> Option<&MachineName> {
         | What::RunEnded { .. }
         | What::ClusterFound
         | What::ApiLost
-        | What::ApiBack => None,
+        | What::ApiBack
+        | What::HooksKnown { .. } => None,
         What::Started { effect } | What::Done { effect, .. } | What::Failed { effect, .. } => {
             effect.machine()
         }
@@ -72,6 +73,11 @@ fn text(what: &What, paint: Paint) -> String {
         What::MarkedDelete { machine, lost: true } => saw("asked   ", machine, "let it leave; it is lost"),
         What::Undeleted { machine } => saw("asked   ", machine, "keep it, or let it come back"),
         What::Retry { machine } => saw("asked   ", machine, "try again what was given up"),
+        What::HooksKnown { names } => {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            format!("{} hooks after something: {}", paint.cyan("sees    "), clean(&names))
+        }
         What::Rebuild { machine } => saw("asked   ", machine, "roll its system out again"),
         What::Reinstall { machine, scope: Some(scope) } => {
             let text = format!("erase {} and install it once more", words::scope(*scope));

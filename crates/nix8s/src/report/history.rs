@@ -178,6 +178,7 @@ impl Run {
             }
             What::Undeleted { .. } => self.mark(event, "asked: keep it, or let it come back", News::Good),
             What::Retry { .. } => self.mark(event, "asked: try again what was given up", News::Good),
+            What::HooksKnown { .. } => {}
             What::Rebuild { .. } => self.mark(event, "asked: roll its system out again", News::Good),
             What::Reinstall { scope: Some(_), .. } => {
                 self.mark(event, "asked: erase it and install it once more", News::Good);

@@ -102,7 +102,7 @@ impl Lines {
             Starts::None => false,
             Starts::Long => match step.effect.lane() {
                 Lane::Free => false,
-                Lane::Build | Lane::Copy | Lane::Install | Lane::Join => true,
+                Lane::Build | Lane::Copy | Lane::Install | Lane::Join | Lane::Script => true,
             },
         }
     }

@@ -72,6 +72,7 @@ pub fn cluster(control_planes: usize, workers: usize) -> Cluster {
             timeout: Duration::from_secs(180),
         },
         platform: None,
+        bootstrap: nix8s_core::model::Bootstrap::default(),
         later: Vec::new(),
         machines: machines.collect(),
         reconciler: ReconcilerSettings::default(),

@@ -12,6 +12,9 @@ use nix8s_core::plan::FailureClass;
 use nix8s_core::reconcile::age;
 use nix8s_engine::state::overview::MachineOverview;
 use nix8s_engine::state::overview::Overview;
+use nix8s_engine::state::overview::ScriptOverview;
+use nix8s_engine::users::Came;
+use nix8s_engine::users::State;
 
 use crate::output::Detail;
 use crate::output::Paint;
@@ -54,6 +57,17 @@ pub fn render(overview: &Overview, detail: Detail, paint: Paint) -> String {
             }
         );
     }
+    for (head, lines) in [
+        ("scripts", scripts(&overview.scripts, overview.at, paint)),
+        ("reconcilers", reconcilers(&overview.reconcilers, overview.at, paint)),
+    ] {
+        if !lines.is_empty() {
+            let _ = writeln!(out, "\n  {}", paint.bold(head));
+        }
+        for line in lines {
+            let _ = writeln!(out, "    {line}");
+        }
+    }
     if !overview.waits.is_empty() {
         let _ = writeln!(out, "\n  {}", paint.bold("waits"));
     }
@@ -61,6 +75,51 @@ pub fn render(overview: &Overview, detail: Detail, paint: Paint) -> String {
         let _ = writeln!(out, "    {line}");
     }
     out
+}
+
+/// Users' scripts that ran: how, for how many, and when last.
+fn scripts(scripts: &[ScriptOverview], now: Timestamp, paint: Paint) -> Vec<String> {
+    let line = |script: &ScriptOverview| {
+        let many = script.done + script.failed > 1;
+        let number = |number: usize| if many { format!(" for {number}") } else { String::new() };
+        let mut parts = Vec::new();
+        let ran = script.done.saturating_sub(script.not_needed);
+        if ran > 0 {
+            parts.push(paint.green(format_args!("done{}", number(ran))));
+        }
+        if script.not_needed > 0 {
+            parts.push(format!("not needed{}", number(script.not_needed)));
+        }
+        if script.failed > 0 {
+            parts.push(paint.red(format_args!("failed{}", number(script.failed))));
+        }
+        let said = script.message.as_ref().map(|text| format!(": {}", clean(text))).unwrap_or_default();
+        let ago = age(now, script.last);
+        format!("{} ({}): {}, {ago} ago{said}", paint.bold(&script.name), script.when, parts.join(", "))
+    };
+    scripts.iter().map(line).collect()
+}
+
+/// Users' reconcilers: how they stand.
+fn reconcilers(all: &[Came], now: Timestamp, paint: Paint) -> Vec<String> {
+    let line = |came: &Came| {
+        let ended = came.ended.map(|at| format!(", ended {} ago", age(now, at))).unwrap_or_default();
+        let state = match came.state {
+            State::Waiting => "waits for those that it comes after".to_owned(),
+            State::Running => format!("{}, started {} times", paint.green("runs"), came.starts),
+            State::Done => format!("{}{ended}", paint.green("done")),
+            State::Failed => {
+                let status =
+                    came.status.map(|status| format!(" with exit code {status}")).unwrap_or_default();
+                format!("{}{status}, {} in a row{ended}", paint.red("failed"), came.failures)
+            }
+            State::Stopped => format!("stopped{ended}"),
+        };
+        let said = came.message.as_ref().filter(|_| came.state == State::Failed);
+        let said = said.map(|text| format!(": {}", clean(text))).unwrap_or_default();
+        format!("{}: {state}{said}", paint.bold(&came.name))
+    };
+    all.iter().map(line).collect()
 }
 
 /// `prod: k3s v1.34.1, 3 control planes and 12 workers: 14 ready, 1 error. Looked at …`

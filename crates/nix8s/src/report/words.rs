@@ -72,6 +72,7 @@ pub fn effect(effect: &Effect) -> String {
         Effect::SetMetadata { patch, .. } => metadata(patch),
         Effect::FetchKubeconfig { via } => format!("fetch an admin kubeconfig from {via}"),
         Effect::InstallPlatform { platform, version } => format!("install {platform} {version}"),
+        Effect::RunScript { script, when, .. } => format!("run the script {script} ({when})"),
     }
 }
 
@@ -101,7 +102,8 @@ pub fn system(effect: &Effect) -> Option<&str> {
         | Effect::Forget { .. }
         | Effect::SetMetadata { .. }
         | Effect::FetchKubeconfig { .. }
-        | Effect::InstallPlatform { .. } => None,
+        | Effect::InstallPlatform { .. }
+        | Effect::RunScript { .. } => None,
     }
 }
 

@@ -15,6 +15,7 @@ mod project;
 mod rehearse;
 mod report;
 mod run;
+mod scripts;
 mod ssh;
 mod usage;
 mod validate;

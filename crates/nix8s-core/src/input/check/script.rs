@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::code;
 use super::super::fleet::machine::Member;
+use super::super::fleet::script::built_in;
 use super::super::get;
 use super::super::report::Path;
 use super::super::report::Problem;
@@ -14,16 +15,6 @@ use super::super::tree::Tree;
 use super::cluster::Cx;
 use super::content::exactly_one;
 use super::content::needs;
-
-/// The phases of bootstrap that nix8s brings, and their orders.
-const PHASES: &[(&str, i64)] = &[
-    ("pre", 0),
-    ("discovery", 100),
-    ("provisioning", 200),
-    ("kubernetes", 300),
-    ("cozystack", 400),
-    ("post", 1000),
-];
 
 /// Reconcilers that nix8s brings, which users' own may run after.
 const RECONCILERS: &[&str] = &[
@@ -93,12 +84,35 @@ pub fn check(document: &Tree, cx: &Cx<'_>, members: &[Member<'_>], report: &mut 
         own.iter().for_each(|script| body(script, &phases, cx, report));
         let others: Vec<&str> = all.iter().map(|script| script.name).collect();
         waiting(&own, &others, report);
+        twice(&own, &all, report);
     }
     reconcilers(document, report);
+    sequence(document, &phases, report);
+}
+
+/// Checks that the phases that nix8s brings keep their sequence: each needs what the one before it does.
+fn sequence(document: &Tree, phases: &BTreeMap<&str, i64>, report: &mut Report) {
+    let names: Vec<&str> = built_in().map(|(name, _)| name).collect();
+    for pair in names.windows(2) {
+        let (earlier, later) = (phases[pair[0]], phases[pair[1]]);
+        if earlier < later {
+            continue;
+        }
+        let written = |name: &str| {
+            document.at(&["bootstrap", "phases", name, "order"]).map(|tree| (name.to_owned(), tree.span))
+        };
+        let Some((name, span)) = written(pair[1]).or_else(|| written(pair[0])) else { continue };
+        let message = format!("{} comes after {}, whose order is {earlier}", pair[1], pair[0]);
+        let path = Path::Root;
+        let (bootstrap, key) = (path.key("bootstrap"), "order");
+        let all = bootstrap.key("phases");
+        let path = all.key(&name);
+        report.error(Problem { code: code::RANGE, span, path: &path.key(key), message, help: None });
+    }
 }
 
 fn phases(document: &Tree) -> BTreeMap<&str, i64> {
-    let mut all: BTreeMap<&str, i64> = PHASES.iter().copied().collect();
+    let mut all: BTreeMap<&str, i64> = built_in().collect();
     for entry in document.at(&["bootstrap", "phases"]).map(Tree::entries).unwrap_or_default() {
         let known = all.get(&*entry.key).copied();
         all.insert(&entry.key, get::number(&entry.tree, &["order"]).or(known).unwrap_or(i64::MAX - 1));
@@ -186,6 +200,16 @@ fn reconcilers(document: &Tree, report: &mut Report) {
         });
     }
     waiting(&all, RECONCILERS, report);
+}
+
+/// Checks that a member's scripts have other names than those of the cluster: what has run on it is remembered by name.
+fn twice(own: &[Waiting<'_>], all: &[Waiting<'_>], report: &mut Report) {
+    for one in own.iter().filter(|one| !one.name.is_empty()) {
+        let Some(other) = all.iter().find(|other| other.name == one.name) else { continue };
+        let message = format!("{} is the name of {} as well", quoted(one.name), other.path);
+        let (span, path) = (one.tree.span, &Path::Printed(&one.path));
+        report.error(Problem { code: code::SCRIPT_TWICE, span, path, message, help: None });
+    }
 }
 
 /// Checks that what is waited for exists, comes before, and waits for nothing that waits for it.

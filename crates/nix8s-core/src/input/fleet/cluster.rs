@@ -21,6 +21,7 @@ use super::Cx;
 use super::late::Features;
 use super::machine::Member;
 use super::machine::Members;
+use super::script;
 use crate::digest;
 use crate::model::Cluster;
 use crate::model::ClusterName;
@@ -70,8 +71,9 @@ pub fn build(
     check::script::check(cx.document, &cluster, &members.all, report);
     let gates = gates(tree);
     let platform = platform(tree, path, report);
+    let bootstrap = script::read(cx.document, tree, path, &members.all, &ha.first_server, report);
     let mut features = members.features;
-    note_features(cx.document, tree, path, &mut features);
+    note_features(tree, path, &mut features);
     let kinds: BTreeSet<Provisioner> = members.all.iter().map(|member| member.machine.provisioner).collect();
     // Those that come later are said so as a whole.
     for kind in kinds.into_iter().filter(|kind| kind.is_planned_now()) {
@@ -88,6 +90,7 @@ pub fn build(
         upgrade: upgrade(tree),
         gates,
         platform,
+        bootstrap,
         later: features.all(),
         machines: members.all.into_iter().map(|m| (m.machine.name.clone(), Arc::new(m.machine))).collect(),
         reconciler: cx.reconciler.clone(),
@@ -95,14 +98,9 @@ pub fn build(
     })
 }
 
-fn note_features(document: &Tree, tree: &Tree, path: &Path<'_>, features: &mut Features) {
+fn note_features(tree: &Tree, path: &Path<'_>, features: &mut Features) {
     if let Kind::Table(tables) = super::super::schema::cluster::CLUSTER {
         features.in_tables(tree, tables, path);
-    }
-    if let (Kind::Table(tables), Some(bootstrap)) =
-        (super::super::schema::bootstrap::BOOTSTRAP, document.get("bootstrap"))
-    {
-        features.in_tables(bootstrap, tables, &Path::Root.key("bootstrap"));
     }
     features.of_values(tree, path);
 }

@@ -41,13 +41,10 @@ impl Features {
     }
 
     /// Notes how the machine is installed, if that comes later.
-    pub fn of_machine(&mut self, machine: &Machine, member: &Tree, settings: &Tree, path: &Path<'_>) {
+    pub fn of_machine(&mut self, machine: &Machine, settings: &Tree, path: &Path<'_>) {
         if !machine.provisioner.is_planned_now() {
             let what = format!("installing machines by {}", machine.provisioner.as_str());
             self.note(&Path::Root.key("provisioning").key(machine.provisioner.as_str()), &what);
-        }
-        if member.get("scripts").is_some_and(is_asked_for) {
-            self.note(&path.key("scripts"), "scripts of machines");
         }
         if settings.at(&["extensions", "linstor"]).is_some_and(is_asked_for) {
             self.note(&path.key("extensions").key("linstor"), "disks for LINSTOR");

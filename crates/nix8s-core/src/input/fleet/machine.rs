@@ -137,7 +137,7 @@ impl<'d> Members<'d> {
             }
             let path = above.key(&entry.key);
             if let Some(member) = common.member(entry, &path, report) {
-                built.features.of_machine(&member.machine, &entry.tree, &member.settings.tree, &path);
+                built.features.of_machine(&member.machine, &member.settings.tree, &path);
                 built.all.push(member);
             }
         }

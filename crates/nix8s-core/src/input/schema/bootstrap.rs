@@ -3,7 +3,6 @@
 use super::super::form;
 use super::Kind;
 use super::key;
-use super::later;
 use super::script::COMMAND;
 use super::script::SCRIPT;
 
@@ -11,7 +10,7 @@ const SCRIPTS: Kind = Kind::Named(&form::PLAIN, &Kind::Table(&[SCRIPT]));
 
 /// `bootstrap`.
 pub const BOOTSTRAP: Kind = Kind::Table(&[&[
-    later(
+    key(
         "phases",
         Kind::Named(
             &form::PLAIN,
@@ -21,10 +20,9 @@ pub const BOOTSTRAP: Kind = Kind::Table(&[&[
                 key("activationScripts", SCRIPTS),
             ]]),
         ),
-        "phases of bootstrap",
     ),
-    later("activationScripts", SCRIPTS, "activation scripts"),
-    later(
+    key("activationScripts", SCRIPTS),
+    key(
         "reconcilers",
         Kind::Named(
             &form::PLAIN,
@@ -36,6 +34,5 @@ pub const BOOTSTRAP: Kind = Kind::Table(&[&[
                 key("watchPaths", Kind::List(&Kind::Text(&form::FILE))),
             ]]),
         ),
-        "users' own reconcilers",
     ),
 ]]);

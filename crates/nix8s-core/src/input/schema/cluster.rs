@@ -45,7 +45,7 @@ pub const CLUSTER: Kind = Kind::Table(&[
         later("helm", platform::HELM, "Helm charts"),
         older("helmPackages", platform::HELM, "helm"),
         later("manifests", platform::MANIFESTS, "manifests"),
-        later("scripts", SCRIPTS, "scripts"),
+        key("scripts", SCRIPTS),
     ],
 ]);
 
@@ -58,7 +58,7 @@ pub const MEMBER: Kind = Kind::Table(&[
         key("provisioner", Kind::Words(KINDS, &[])),
         key("name", Kind::Text(&form::LABEL)),
         key("skip", Kind::Flag),
-        later("scripts", SCRIPTS, "scripts of machines"),
+        key("scripts", SCRIPTS),
     ],
     node::SETTINGS,
 ]);

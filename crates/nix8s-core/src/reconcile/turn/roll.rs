@@ -20,13 +20,16 @@ pub(super) fn halted(cx: &Cx<'_>) -> Option<String> {
     if !holds(Rule::RollHalts) {
         return None;
     }
-    let failed =
-        cx.views.values().filter(|v| !is_leaving(v) && (v.wanted_is_bad() || gave_up_switching(cx, v)));
+    let failed = cx.views.values().filter(|v| {
+        !is_leaving(v) && (v.wanted_is_bad() || gave_up_switching(cx, v) || failed_update(cx, v))
+    });
     let failed: Vec<&MachineName> = failed.map(|v| v.name).collect();
     (failed.len() as u32 > cx.cluster.upgrade.failure_budget).then(|| {
         let first = failed[0];
         let why = cx.of(first).and_then(|v| v.past.bad.get(&v.wanted?.path));
-        let why = why.map_or("it could not be switched to", String::as_str);
+        let hook = cx.of(first).and_then(|v| crate::reconcile::script::failed_switch(cx, v));
+        let hook = hook.map(|script| format!("its script {} failed", script.name));
+        let why = why.or(hook.as_ref()).map_or("it could not be switched to", String::as_str);
         let others = failed.len() - 1;
         let and = if others == 0 { String::new() } else { format!(" and {others} more") };
         format!(
@@ -77,6 +80,11 @@ fn gave_up_switching(cx: &Cx<'_>, view: &View<'_>) -> bool {
         matches!(crate::reconcile::out::blocked(cx, Some(view.name), kind), Some((Cause::GivenUp, ..)))
     };
     view.class != Class::Same && (gave_up(EffectKind::Switch) || gave_up(EffectKind::UpgradeComponents))
+}
+
+/// Whether a script after its update failed, which was to stop what comes next.
+fn failed_update(cx: &Cx<'_>, view: &View<'_>) -> bool {
+    !cx.foresee && crate::reconcile::script::failed_update(cx, view).is_some()
 }
 
 /// What speaks against this system on this machine.

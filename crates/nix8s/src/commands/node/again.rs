@@ -156,7 +156,6 @@ pub fn reinstall(cx: &Cx<'_>, args: &ReinstallArgs) -> Result<Exit, CliError> {
 /// Records that what was given up may be tried again.
 pub fn retry(cx: &Cx<'_>, args: &RetryArgs) -> Result<Exit, CliError> {
     let RetryArgs { node } = args;
-    needs_machines(cx.global, "node retry")?;
     let found = remembered::machine(cx, node)?;
     record(cx, &found, "node retry", vec![What::Retry { machine: found.machine.clone() }])?;
     told(cx, &found, "retried", "is tried again by the next apply");

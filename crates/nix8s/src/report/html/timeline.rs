@@ -54,7 +54,8 @@ fn colour(kind: EffectKind) -> &'static str {
         | EffectKind::Restart
         | EffectKind::SetMetadata
         | EffectKind::FetchKubeconfig
-        | EffectKind::InstallPlatform => "k-other",
+        | EffectKind::InstallPlatform
+        | EffectKind::RunScript => "k-other",
     }
 }
 

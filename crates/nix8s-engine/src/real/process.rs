@@ -1,0 +1,276 @@
+//! Runs programs on this computer: each in a process group of its own, of which nothing is left when it is over.
+
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::ExitStatus;
+use std::process::Stdio;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::BoxFuture;
+use nix8s_core::tool::Command;
+use nix8s_core::tool::FILES;
+use nix8s_core::tool::Host;
+use nix8s_core::tool::Output;
+use nix8s_core::tool::script::is_users;
+use rustix::process::Pid;
+use rustix::process::Signal;
+use rustix::process::kill_process_group;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
+use tokio::process::Child;
+
+use crate::port::Exec;
+use crate::port::ExecError;
+
+/// How much is kept of what a program complains about, and of what a user's program prints: the end of it.
+pub(super) const TAIL_MAX: usize = 64 * 1024;
+
+/// How much is kept of what a tool prints, which is read: more than any answer that makes sense.
+const ANSWER_MAX: usize = 256 * 1024 * 1024;
+
+/// How long a program that was asked to end may take before it is killed.
+pub const GRACE: Duration = Duration::from_secs(10);
+
+/// How long output is read on after a program has ended: what still holds its pipes has left its process group.
+const PIPES: Duration = Duration::from_secs(1);
+
+/// Programs on this computer.
+#[derive(Debug)]
+pub struct Processes {
+    folder: PathBuf,
+}
+
+impl Processes {
+    /// Programs begin in this folder.
+    pub fn in_folder(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+}
+
+#[async_trait]
+impl Exec for Processes {
+    async fn run(&self, command: &Command) -> Result<Output, ExecError> {
+        let never = Box::pin(std::future::pending());
+        let ended = self.run_until(command, never).await;
+        ended.expect("nobody asks it to stop")
+    }
+
+    async fn run_until(
+        &self,
+        command: &Command,
+        stop: BoxFuture<'_, ()>,
+    ) -> Option<Result<Output, ExecError>> {
+        match &command.on {
+            Host::Here => {}
+            Host::Machine { name, .. } => {
+                return Some(Ok(failed(255, &format!("this version of nix8s cannot reach {name}"))));
+            }
+        }
+        let running = match Running::start(command, &self.folder) {
+            Ok(running) => running,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Some(Err(ExecError::Missing { program: program(command).to_owned() }));
+            }
+            Err(error) => {
+                return Some(Ok(failed(126, &format!("could not start {}: {error}", program(command)))));
+            }
+        };
+        running.end(command, stop).await
+    }
+}
+
+fn program(command: &Command) -> &str {
+    command.argv.first().map(String::as_str).unwrap_or_default()
+}
+
+fn failed(status: i32, stderr: &str) -> Output {
+    Output { status, stdout: String::new(), stderr: stderr.to_owned() }
+}
+
+/// A program that runs. Dropping it kills its process group and removes its files.
+struct Running {
+    child: Child,
+    group: Group,
+    _files: Option<Files>,
+}
+
+impl Running {
+    fn start(command: &Command, folder: &Path) -> io::Result<Self> {
+        let files = if command.files.is_empty() { None } else { Some(Files::write(command)?) };
+        let put = |word: &String| match &files {
+            Some(files) => word.replace(FILES, &files.0.display().to_string()),
+            None => word.clone(),
+        };
+        let argv: Vec<String> = command.argv.iter().map(put).collect();
+        let (program, arguments) = argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+        let input = if command.stdin.is_some() { Stdio::piped() } else { Stdio::null() };
+        let child = tokio::process::Command::new(program)
+            .args(arguments)
+            .current_dir(folder)
+            .stdin(input)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()?;
+        let id = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        Ok(Self { child, group: Group(id), _files: files })
+    }
+
+    /// Waits for its end; `None`: it was asked to stop, and is gone.
+    async fn end(mut self, command: &Command, stop: BoxFuture<'_, ()>) -> Option<Result<Output, ExecError>> {
+        let (printed, complained) = (Tail::new(answer_max(command)), Tail::new(TAIL_MAX));
+        let (stdin, stdout, stderr) =
+            (self.child.stdin.take(), self.child.stdout.take(), self.child.stderr.take());
+        let write = async {
+            if let (Some(mut stdin), Some(text)) = (stdin, &command.stdin) {
+                // A program that does not read all of it has its reasons, and its status tells.
+                let _ = stdin.write_all(text.as_bytes()).await;
+            }
+        };
+        let read = async {
+            tokio::join!(printed.read(stdout), complained.read(stderr), write);
+        };
+        let mut read = std::pin::pin!(read);
+        let mut is_read = false;
+        let mut stop = stop;
+        let status = loop {
+            tokio::select! {
+                biased;
+                // Each can be dropped and asked again: the child keeps its status, the tails keep what was read.
+                status = self.child.wait() => break status,
+                () = &mut read, if !is_read => is_read = true,
+                () = &mut stop => {
+                    self.group.signal(Signal::TERM);
+                    let _ = tokio::time::timeout(GRACE, self.child.wait()).await;
+                    return None;
+                }
+            }
+        };
+        // Whatever it left running goes with it.
+        self.group.end();
+        if !is_read {
+            let _ = tokio::time::timeout(PIPES, read).await;
+        }
+        Some(match status {
+            Ok(status) => {
+                Ok(Output { status: code(status), stdout: printed.text(), stderr: complained.text() })
+            }
+            Err(error) => Ok(failed(126, &format!("could not wait for {}: {error}", program(command)))),
+        })
+    }
+}
+
+fn answer_max(command: &Command) -> usize {
+    if is_users(command) { TAIL_MAX } else { ANSWER_MAX }
+}
+
+/// The exit status as shells have it: 128 and the signal that killed it.
+fn code(status: ExitStatus) -> i32 {
+    status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1)
+}
+
+/// A process group; it is killed when this is dropped.
+struct Group(Option<Pid>);
+
+impl Group {
+    fn signal(&self, signal: Signal) {
+        if let Some(group) = self.0 {
+            // It may be gone already, which is as well.
+            let _ = kill_process_group(group, signal);
+        }
+    }
+
+    /// Kills what is left of it, and forgets it: its number may soon be another's.
+    fn end(&mut self) {
+        self.signal(Signal::KILL);
+        self.0 = None;
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.signal(Signal::KILL);
+    }
+}
+
+/// The last bytes of what a program writes.
+struct Tail {
+    max: usize,
+    bytes: Mutex<Vec<u8>>,
+}
+
+impl Tail {
+    fn new(max: usize) -> Self {
+        Self { max, bytes: Mutex::new(Vec::new()) }
+    }
+
+    async fn read(&self, from: Option<impl AsyncRead + Unpin>) {
+        let Some(mut from) = from else { return };
+        let mut buffer = vec![0; 16 * 1024];
+        while let Ok(read @ 1..) = from.read(&mut buffer).await {
+            let mut bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+            bytes.extend_from_slice(&buffer[..read]);
+            // Twice as much is kept, so that not every piece moves all of it.
+            if bytes.len() > self.max.saturating_mul(2) {
+                let skip = bytes.len() - self.max;
+                bytes.drain(..skip);
+            }
+        }
+    }
+
+    fn text(&self) -> String {
+        let bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        let skip = bytes.len().saturating_sub(self.max);
+        String::from_utf8_lossy(&bytes[skip..]).into_owned()
+    }
+}
+
+/// A folder that only we can read, with the files of a command, for as long as it runs.
+struct Files(PathBuf);
+
+impl Files {
+    fn write(command: &Command) -> io::Result<Self> {
+        let files = Self::folder()?;
+        for (name, text) in &command.files {
+            let path = files.0.join(name);
+            if let Some(above) = path.parent().filter(|above| *above != files.0) {
+                std::fs::DirBuilder::new().recursive(true).mode(0o700).create(above)?;
+            }
+            let mut options = std::fs::OpenOptions::new();
+            let mut file = options.write(true).create_new(true).mode(0o600).open(path)?;
+            io::Write::write_all(&mut file, text.as_bytes())?;
+        }
+        Ok(files)
+    }
+
+    /// A folder that was not there before: nobody else can have put anything into it.
+    fn folder() -> io::Result<Self> {
+        let runtime = std::env::var_os("XDG_RUNTIME_DIR").filter(|value| !value.is_empty());
+        let above = runtime.map_or_else(std::env::temp_dir, PathBuf::from);
+        for at in 0_u32.. {
+            let path = above.join(format!("nix8s-{}-{at}", std::process::id()));
+            match std::fs::DirBuilder::new().mode(0o700).create(&path) {
+                Ok(()) => return Ok(Self(path)),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        // What stays is readable by nobody else.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

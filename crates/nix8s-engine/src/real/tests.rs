@@ -1,0 +1,100 @@
+//! Programs on this computer: their answers, their ends, and that nothing is left of them.
+
+use std::time::Duration;
+
+use nix8s_core::tool::Command;
+
+use super::Processes;
+use crate::port::Exec;
+
+fn bash(text: &str) -> Command {
+    let mut command = Command::here(["bash", "{files}/script"], Duration::from_secs(60));
+    command.files.insert("script".to_owned(), text.to_owned());
+    command
+}
+
+fn here(folder: &std::path::Path) -> Processes {
+    Processes::in_folder(folder.to_owned())
+}
+
+/// Whether a process is there and no zombie.
+fn lives(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
+}
+
+#[tokio::test]
+async fn a_program_answers_with_status_and_both_its_outputs() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = here(folder.path()).run(&bash("pwd; echo no >&2; exit 7")).await.unwrap();
+    let there = folder.path().canonicalize().unwrap();
+    assert_eq!(output.status, 7);
+    assert_eq!((output.stdout.trim(), output.stderr.trim()), (there.to_str().unwrap(), "no"));
+    let read = Command::here(["cat"], Duration::from_secs(60)).reading("secret".to_owned());
+    assert_eq!(here(folder.path()).run(&read).await.unwrap().stdout, "secret");
+    let missing = Command::here(["no-such-program"], Duration::from_secs(60));
+    let error = here(folder.path()).run(&missing).await.unwrap_err();
+    assert_eq!(error.to_string(), "no-such-program is not installed");
+}
+
+#[tokio::test]
+async fn its_files_are_ours_alone_and_gone_afterwards() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = here(folder.path()).run(&bash("stat -c %a $0 ${0%/*}; echo $0")).await.unwrap();
+    let lines: Vec<&str> = output.stdout.lines().collect();
+    assert_eq!(lines[..2], ["600", "700"]);
+    assert!(!std::path::Path::new(lines[2]).exists());
+}
+
+#[tokio::test]
+async fn what_a_program_leaves_running_goes_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = here(folder.path()).run(&bash("sleep 1000 & echo $!")).await.unwrap();
+    assert!(!lives(output.stdout.trim()), "{}", output.stdout);
+}
+
+#[tokio::test]
+async fn a_program_that_is_dropped_is_killed_with_its_children() {
+    let folder = tempfile::tempdir().unwrap();
+    let pid = folder.path().join("pid");
+    let command = bash("sleep 1000 & echo $! > pid.new; mv pid.new pid; wait");
+    let processes = here(folder.path());
+    let run = processes.run(&command);
+    let written = async {
+        while !pid.exists() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        _ = run => panic!("it waits for its child"),
+        () = written => {}
+    }
+    let child = std::fs::read_to_string(&pid).unwrap();
+    // The kernel takes it away at once, and may need a moment to say so.
+    while lives(child.trim()) {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_program_that_is_asked_to_stop_may_end_in_its_own_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let there = |name: &str| folder.path().join(name);
+    let command = bash("trap 'touch bye; exit 0' TERM; touch ready; while :; do sleep 0.01; done");
+    let ready = there("ready");
+    let stop = Box::pin(async move {
+        while !ready.exists() {
+            tokio::task::yield_now().await;
+        }
+    });
+    assert_eq!(here(folder.path()).run_until(&command, stop).await, None);
+    assert!(there("bye").exists());
+}
+
+#[tokio::test]
+async fn of_what_a_program_complains_about_the_end_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = here(folder.path()).run(&bash("yes | head -c 1000000 >&2; echo end >&2")).await.unwrap();
+    assert_eq!(output.stderr.len(), super::process::TAIL_MAX);
+    assert!(output.stderr.ends_with("y\nend\n"));
+}
