@@ -15,6 +15,7 @@ mod project;
 mod rehearse;
 mod report;
 mod run;
+mod ssh;
 mod usage;
 mod validate;
 mod watch;
