@@ -64,7 +64,7 @@ impl Features {
             if is_asked_for(&entry.tree) && !holds_already {
                 let path = Path::Root.key("provisioning");
                 let path = path.key(name);
-                self.note(&path.key(&entry.key), &format!("settings of {name}"));
+                self.note(&path.key(&entry.key), &format!("{} of {name}", entry.key));
             }
         }
     }
