@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod exec;
+pub mod here;
 pub mod kube;
 pub mod rng;
 pub mod store;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 pub use clock::Clock;
 pub use exec::Exec;
 pub use exec::ExecError;
+pub use here::Here;
 pub use kube::Evicted;
 pub use kube::Kube;
 pub use kube::KubeError;

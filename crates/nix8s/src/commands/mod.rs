@@ -8,6 +8,7 @@ mod consent;
 pub mod events;
 pub mod explain;
 pub mod graph;
+mod here;
 pub mod init;
 pub mod man;
 mod new_file;
@@ -127,6 +128,9 @@ fn check(global: &Global, command: &Command) -> Result<(), CliError> {
 fn report(out: &Output, error: &CliError) {
     let paint = out.paint_err;
     out.say(&format!("{} {}", paint.red("error:"), clean(&error.to_string())));
+    for line in &error.said {
+        out.say(&format!("  {}", clean(line)));
+    }
     for hint in &error.hints {
         out.say(&format!("{} {}", paint.green("hint:"), clean(hint)));
     }
@@ -137,6 +141,7 @@ fn report(out: &Output, error: &CliError) {
             "error": {
                 "kind": error.exit.as_str(),
                 "message": error.to_string(),
+                "said": error.said,
                 "hints": error.hints,
                 "problems": error.problems,
             },

@@ -6,6 +6,7 @@ mod apply;
 mod complete;
 mod explain;
 mod export;
+mod flake;
 mod hostile;
 mod import;
 mod init;
