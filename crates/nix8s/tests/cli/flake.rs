@@ -173,7 +173,7 @@ fn what_is_not_json_is_refused() {
 }
 
 /// The real nix: `NIX8S_NIX`, or the one on the PATH.
-fn real_nix() -> Option<PathBuf> {
+pub fn real_nix() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let on_path = || std::env::split_paths(&path).map(|dir| dir.join("nix")).find(|nix| nix.is_file());
     std::env::var_os("NIX8S_NIX").map(PathBuf::from).or_else(on_path)
