@@ -117,6 +117,7 @@ pub enum Command {
     Graph(commands::graph::GraphArgs),
     Explain(commands::explain::ExplainArgs),
     Node(commands::node::NodeArgs),
+    State(commands::state::StateArgs),
     Completions(commands::completions::CompletionsArgs),
     Man(commands::man::ManArgs),
     Version(commands::version::VersionArgs),

@@ -228,7 +228,8 @@ impl Overview {
             | What::Undeleted { .. }
             | What::Retry { .. }
             | What::Rebuild { .. }
-            | What::Reinstall { .. } => {}
+            | What::Reinstall { .. }
+            | What::Migrated { .. } => {}
         }
     }
 

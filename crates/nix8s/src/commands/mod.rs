@@ -22,6 +22,7 @@ pub mod report;
 pub mod run;
 mod scratch;
 mod signal;
+pub mod state;
 pub mod status;
 pub mod validate;
 pub mod version;
@@ -94,6 +95,7 @@ fn dispatch(cx: &Cx<'_>, command: &Command) -> Result<Exit, CliError> {
         Command::Graph(args) => graph::run(cx, args),
         Command::Explain(args) => explain::run(cx, args),
         Command::Node(args) => node::run(cx, args),
+        Command::State(args) => state::run(cx, args),
         Command::Completions(args) => completions::run(cx, args),
         Command::Man(args) => man::run(cx, args),
         Command::Version(args) => version::run(cx, args),

@@ -9,6 +9,7 @@ use nix8s_core::plan::Effect;
 use crate::output::Paint;
 use crate::output::clean;
 use crate::report::lines::took;
+use crate::report::names::count;
 use crate::report::words;
 
 /// One event: when, what became of what.
@@ -24,7 +25,8 @@ pub fn machine(what: &What) -> Option<&MachineName> {
         | What::RunEnded { .. }
         | What::ClusterFound
         | What::ApiLost
-        | What::ApiBack => None,
+        | What::ApiBack
+        | What::Migrated { .. } => None,
         What::Started { effect } | What::Done { effect, .. } | What::Failed { effect, .. } => {
             effect.machine()
         }
@@ -78,6 +80,10 @@ fn text(what: &What, paint: Paint) -> String {
             saw("asked   ", machine, &text)
         }
         What::Reinstall { machine, scope: None } => saw("asked   ", machine, "keep it as it is installed"),
+        What::Migrated { from, machines, .. } => {
+            let what = count(machines.len(), "machine");
+            format!("{} {what} taken over from the state in {}", paint.cyan("migrated"), clean(from))
+        }
     }
 }
 

@@ -16,6 +16,7 @@ mod project;
 mod rehearse;
 mod report;
 mod run;
+mod state;
 mod usage;
 mod validate;
 mod watch;
