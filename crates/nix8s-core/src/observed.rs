@@ -175,6 +175,14 @@ pub struct Mark {
     pub machine: String,
     /// Which installation.
     pub installation: String,
+    /// Whether the installed system has started from its disk. The first start notes it; a mark that does not say so is of
+    /// one that has.
+    #[serde(default = "has_booted")]
+    pub booted: bool,
+}
+
+fn has_booted() -> bool {
+    true
 }
 
 /// A NixOS system: its store path and what it is made of.
@@ -250,9 +258,13 @@ pub struct EtcdMember {
 /// Whether etcd would lose the majority that it has if this member went away for a moment. A member that does not
 /// work has no vote to lose.
 pub fn needs_vote_of(members: &[EtcdMember], name: &MachineName) -> bool {
-    let own = members.iter().any(|m| m.name == name.as_str() && m.healthy);
     let others = members.iter().filter(|m| m.healthy && m.name != name.as_str()).count();
-    own && others < members.len() / 2 + 1
+    votes(members, name) && others < members.len() / 2 + 1
+}
+
+/// Whether this member of etcd works.
+pub fn votes(members: &[EtcdMember], name: &MachineName) -> bool {
+    members.iter().any(|m| m.name == name.as_str() && m.healthy)
 }
 
 /// Secrets of a cluster.

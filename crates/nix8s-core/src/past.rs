@@ -180,12 +180,7 @@ impl Past {
             What::ApiLost => {
                 self.api_silent_since.get_or_insert(at);
             }
-            What::ApiBack => {
-                self.api_silent_since = None;
-                for past in self.machines.values_mut().filter(|p| p.not_ready_since.is_none()) {
-                    past.restarts = None;
-                }
-            }
+            What::ApiBack => self.api_silent_since = None,
             What::LostSight { machine } => self.machine(machine).silent_since = Some(at),
             What::Sighted { machine } => self.machine(machine).silent_since = None,
             What::NotReady { machine } => self.machine(machine).not_ready_since = Some(at),
@@ -249,7 +244,7 @@ impl Past {
             }
             return;
         }
-        if let Effect::Restart { machine } = effect {
+        if let Effect::Restart { machine, .. } = effect {
             self.restarted(&machine.clone(), at);
         }
         let failures = match effect.machine() {
@@ -328,7 +323,7 @@ impl Past {
             }
             Effect::Switch { machine, .. } => self.machine(machine).rebuild = false,
             Effect::Uncordon { .. } => self.last_roll_step = Some(at),
-            Effect::Restart { machine } => self.restarted(machine, at),
+            Effect::Restart { machine, .. } => self.restarted(machine, at),
             Effect::Clean { machine, .. } => {
                 let past = self.machine(machine);
                 past.joined = None;

@@ -123,7 +123,12 @@ pub fn cluster(distribution: Distribution, workers: &[&str]) -> Cluster {
 
 /// What a machine of cluster `c` says when NixOS runs there.
 pub fn probe(machine: &str) -> Probe {
-    let mark = Mark { cluster: "c".to_owned(), machine: machine.to_owned(), installation: "i1".to_owned() };
+    let mark = Mark {
+        cluster: "c".to_owned(),
+        machine: machine.to_owned(),
+        installation: "i1".to_owned(),
+        booted: true,
+    };
     Probe {
         os: Os::NixOs { release: "26.05".to_owned() },
         hardware: hardware(machine),

@@ -117,11 +117,18 @@ pub fn foreign_node(world: &mut World, name: &MachineName, like: &MachineName) {
 
 /// Another machine with blank disks takes the place of one: it answers as an installer.
 pub fn replace_blank(world: &mut World, machine: &nix8s_core::model::Machine) {
-    let before = world.metal.get(&machine.name).map(|m| m.uuid.clone()).unwrap_or_default();
-    let seed = world.seed.wrapping_add(crate::random::hash(&before));
+    let before = world.metal.get(&machine.name);
+    let seed = world.seed.wrapping_add(crate::random::hash(before.map_or("", |m| &m.uuid)));
+    // A system that failed in this machine's place did so whatever stands there now; installing ends that.
+    let failed = before.map(|m| m.failed.clone()).unwrap_or_default();
     let up_at = world.now;
     let metal = crate::make::metal(seed, machine);
-    world.add_metal(crate::world::metal::Metal { uuid: format!("new-{}", metal.uuid), up_at, ..metal });
+    world.add_metal(crate::world::metal::Metal {
+        uuid: format!("new-{}", metal.uuid),
+        up_at,
+        failed,
+        ..metal
+    });
 }
 
 /// Starts a machine from its installer although its disk boots.

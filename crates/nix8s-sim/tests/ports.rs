@@ -34,6 +34,7 @@ async fn installed(cluster: &Cluster, ports: &Ports) {
             cluster: "sim".to_owned(),
             machine: machine.name.to_string(),
             installation: "1".to_owned(),
+            booted: false,
         };
         let command = nixos_anywhere::install(machine, "flake", &cluster.name, &cluster.version, &mark);
         assert_eq!(ports.exec.run(&command).await.unwrap().status, 0);

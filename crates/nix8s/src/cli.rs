@@ -117,6 +117,8 @@ pub enum Command {
     Graph(commands::graph::GraphArgs),
     Explain(commands::explain::ExplainArgs),
     Node(commands::node::NodeArgs),
+    Ssh(commands::ssh::SshArgs),
+    Logs(commands::logs::LogsArgs),
     State(commands::state::StateArgs),
     Completions(commands::completions::CompletionsArgs),
     Man(commands::man::ManArgs),

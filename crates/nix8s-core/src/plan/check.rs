@@ -23,8 +23,10 @@ use crate::model::Version;
 use crate::observed::ApiSeen;
 use crate::observed::Cordon;
 use crate::observed::EtcdMember;
+use crate::observed::Mark;
 use crate::observed::NodeSeen;
 use crate::observed::Observed;
+use crate::observed::Os;
 use crate::observed::Probe;
 use crate::permit::EraseScope;
 use crate::permit::Permit;
@@ -159,7 +161,14 @@ impl<'a> Check<'a> {
         let Effect::Install { machine, scope, hardware, .. } = &step.effect else { return };
         let past = self.seen.past.machines.get(machine);
         let provisioned = past.and_then(|p| p.provisioned.as_ref());
-        let marked = self.probe(machine).is_some_and(|p| p.mark.is_some());
+        // An installation that was begun here and never started is no installation yet.
+        let begun = past.and_then(|p| p.installing.as_deref());
+        let marked = self.probe(machine).is_some_and(|probe| {
+            let half = |mark: &Mark| {
+                probe.os == Os::Installer && !mark.booted && begun == Some(mark.installation.as_str())
+            };
+            probe.mark.as_ref().is_some_and(|mark| !half(mark))
+        });
         let known = provisioned.is_some() || past.is_some_and(|p| p.joined.is_some()) || marked;
         let used = self.seen.past.installed.contains(machine);
         let named = self.permit.erase.get(machine).filter(|_| !used);

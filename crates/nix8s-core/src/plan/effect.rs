@@ -63,6 +63,10 @@ pub enum Effect {
         installation: String,
         /// The machine that was observed; it confirms disks by serial right before erasing (rule 15).
         hardware: Hardware,
+        /// Whether this installation was begun before and broken off: its mark may be there, if it never started from its
+        /// disk.
+        #[serde(default)]
+        again: bool,
     },
     /// Writes an identity mark on a machine that runs NixOS already.
     Adopt {
@@ -163,6 +167,9 @@ pub enum Effect {
     Restart {
         /// Where.
         machine: MachineName,
+        /// Whether it was seen to vote in etcd. One that did not and does again has recovered: it is left alone.
+        #[serde(default)]
+        voted: bool,
     },
     /// Takes a member out of etcd.
     LeaveEtcd {
@@ -351,7 +358,7 @@ impl Effect {
             | Self::CheckGates { machine, .. }
             | Self::Rollback { machine, .. }
             | Self::Uncordon { machine }
-            | Self::Restart { machine }
+            | Self::Restart { machine, .. }
             | Self::LeaveEtcd { machine, .. }
             | Self::Clean { machine, .. }
             | Self::DeleteNode { machine, .. }

@@ -319,6 +319,15 @@ impl<'a> View<'a> {
         mark.is_some_and(|m| m.cluster == cluster.name.as_str() && m.machine == self.name.as_str())
     }
 
+    /// Whether its disk carries the mark of an installation of this machine that was broken off before its first start:
+    /// nothing has ever run from that disk, so it is installed again without leave.
+    pub fn is_half_installed(&self, cluster: &Cluster) -> bool {
+        let installer = self.probe.filter(|p| p.os == Os::Installer);
+        let mark = installer.and_then(|p| p.mark.as_ref()).filter(|mark| !mark.booted);
+        let begun = self.past.installing.as_ref();
+        self.has_our_mark(cluster) && mark.is_some_and(|mark| begun == Some(&mark.installation))
+    }
+
     /// Whether NixOS runs there, as this machine.
     pub fn is_provisioned(&self, cluster: &Cluster) -> bool {
         self.probe.is_some_and(|p| matches!(p.os, Os::NixOs { .. })) && self.has_our_mark(cluster)

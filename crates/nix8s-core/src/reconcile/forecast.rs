@@ -123,7 +123,7 @@ fn expect(cluster: &Cluster, seen: &mut Observed, effect: &Effect, now: Timestam
             let _ = to;
             change_probe(seen, machine, |probe| probe.running = None);
         }
-        Effect::Restart { machine } => change_node(seen, machine, |node| node.ready = true),
+        Effect::Restart { machine, .. } => change_node(seen, machine, |node| node.ready = true),
         Effect::LeaveEtcd { machine, .. } => left_etcd(seen, machine),
         Effect::Clean { machine, .. } => change_probe(seen, machine, |probe| {
             probe.kubelet = false;
@@ -156,6 +156,7 @@ fn mark(cluster: &Cluster, machine: &MachineName, installation: &str) -> Mark {
         cluster: cluster.name.to_string(),
         machine: machine.to_string(),
         installation: installation.to_owned(),
+        booted: true,
     }
 }
 

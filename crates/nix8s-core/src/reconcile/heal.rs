@@ -9,6 +9,7 @@ use super::out::Out;
 use crate::model::MachineName;
 use crate::observed::EtcdMember;
 use crate::observed::needs_vote_of;
+use crate::observed::votes;
 use crate::permit::Risk;
 use crate::plan::Cause;
 use crate::plan::Effect;
@@ -38,8 +39,12 @@ enum Heal {
 /// Why restarting this machine would take a vote from etcd that is needed; `None`: it may be restarted. A member that
 /// nobody finds healthy has no vote to lose; one that says nothing itself may still be voting, as others see.
 pub fn vote_needed(cx: &Cx<'_>, view: &View<'_>) -> Option<String> {
-    let own = view.probe.and_then(|p| p.etcd.as_deref());
-    own.into_iter().chain(cx.etcd).find_map(|members| needed_by(cx, view, members))
+    own_members(view).into_iter().chain(cx.etcd).find_map(|members| needed_by(cx, view, members))
+}
+
+/// What its own etcd says of the members.
+fn own_members<'v>(view: &View<'v>) -> Option<&'v [EtcdMember]> {
+    view.probe.and_then(|p| p.etcd.as_deref())
 }
 
 fn needed_by(cx: &Cx<'_>, view: &View<'_>, members: &[EtcdMember]) -> Option<String> {
@@ -67,10 +72,15 @@ pub fn other_control_plane<'c>(
     if !is_control_plane(view.name) {
         return None;
     }
+    // One that works waits for one that was restarted and has not come back, however long that takes: both would be away
+    // by our doing. One that does not work has nothing to lose, and waits for it no longer than a restart takes.
+    let members = own_members(view).filter(|members| votes(members, view.name));
     let recovers = |name: &MachineName| {
-        let view = cx.of(name);
-        let restarted = view.and_then(|v| v.past.restarts.as_ref()).is_some_and(|r| cx.now < r.last + SETTLE);
-        restarted && !view.and_then(View::node_seen).is_some_and(|n| n.ready)
+        let other = cx.of(name);
+        let away = members.is_some_and(|members| !votes(members, name));
+        let restarts = other.and_then(|v| v.past.restarts.as_ref());
+        let restarted = restarts.is_some_and(|r| away || cx.now < r.last + SETTLE);
+        restarted && !other.and_then(View::node_seen).is_some_and(|n| n.ready)
     };
     let busy = |name: &&MachineName| {
         cx.turns.granted.contains_key(*name)
@@ -93,7 +103,8 @@ pub fn plan(cx: &Cx<'_>, view: &View<'_>, since: Timestamp, why: &str, out: &mut
                     format!("{name} is restarted after {other} is done: control planes change one at a time");
                 out.wait(Some(name), Cause::Earlier, text);
             } else {
-                out.step(Risk::None, Effect::Restart { machine: name.clone() }, why.to_owned());
+                let voted = own_members(view).is_some_and(|members| votes(members, name));
+                out.step(Risk::None, Effect::Restart { machine: name.clone(), voted }, why.to_owned());
             }
         }
         Heal::Until(until) => {

@@ -54,11 +54,15 @@ fn provision(cx: &Cx<'_>, view: &View<'_>, machine: &Machine, scope: EraseScope,
         out.wait(Some(name), Cause::Unknown, text);
         return;
     };
-    let existed = view.was_provisioned() || probe.mark.is_some();
+    let again = view.is_half_installed(cx.cluster);
+    let existed = view.was_provisioned() || (probe.mark.is_some() && !again);
     let risk = if existed || scope != EraseScope::System { Risk::Erases } else { Risk::None };
     let what = super::text::os(view);
     let reason = match (existed, scope) {
         (true, _) => format!("named by --erase; it was installed before and runs {what}"),
+        (false, EraseScope::System) if again => {
+            format!("it runs {what}; installing it was broken off before its first start")
+        }
         (false, EraseScope::System) => format!("it runs {what} and its disks are free"),
         (false, EraseScope::Foreign | EraseScope::All) => {
             format!("it runs {what}, and erasing that is allowed")
@@ -70,8 +74,13 @@ fn provision(cx: &Cx<'_>, view: &View<'_>, machine: &Machine, scope: EraseScope,
         system: wanted.path.clone(),
         version: cx.seen.wanted_version.clone(),
         scope,
-        installation: installation(cx, view),
+        // The same id again: should this be broken off too, the mark is still known.
+        installation: match &probe.mark {
+            Some(mark) if again => mark.installation.clone(),
+            _ => installation(cx, view),
+        },
         hardware: probe.hardware.clone(),
+        again,
     };
     out.step(risk, effect, reason);
 }

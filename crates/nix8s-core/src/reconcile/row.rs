@@ -106,7 +106,7 @@ fn by_permit(view: &View<'_>, cx: &Cx<'_>, otherwise: Row) -> Row {
 
 fn installer_row(view: &View<'_>, cx: &Cx<'_>) -> Row {
     let holds = crate::plan::rule::holds(crate::plan::rule::Rule::NeverErasedTwice);
-    let marked = view.probe.is_some_and(|p| p.mark.is_some());
+    let marked = view.probe.is_some_and(|p| p.mark.is_some()) && !view.is_half_installed(cx.cluster);
     if holds && (view.was_provisioned() || marked) {
         return by_permit(view, cx, Row::NeedsErase);
     }

@@ -7,6 +7,7 @@ pub mod nix;
 pub mod nixos_anywhere;
 pub mod on_node;
 pub mod secrets;
+pub mod ssh;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

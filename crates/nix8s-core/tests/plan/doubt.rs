@@ -1,6 +1,7 @@
 //! What a machine runs now and may not run soon: switches that are being undone, systems that did not pass their gates.
 
 use nix8s_core::model::Distribution::K3s;
+use nix8s_core::past::Restarts;
 use nix8s_core::plan::Cause;
 
 use crate::world::*;
@@ -89,6 +90,24 @@ fn a_member_that_says_nothing_of_etcd_is_not_restarted_while_others_need_its_vot
     world.past("cp3").not_ready_since = Some(now() - jiff::SignedDuration::from_mins(10));
     assert_eq!(steps_of(&world, "cp3"), [] as [&str; 0]);
     assert_eq!(wait_of(&world, "cp3"), Some(Cause::Quorum));
+}
+
+#[test]
+fn a_member_that_votes_waits_for_one_that_was_restarted_and_did_not_come_back() {
+    let mut world = ready(K3s, &["cp1", "cp2", "cp3", "cp4", "cp5"]);
+    let ago = |minutes| now() - jiff::SignedDuration::from_mins(minutes);
+    world.unhealthy("cp1");
+    world.node("cp1").ready = false;
+    world.past("cp1").restarts = Some(Restarts { count: 3, last: ago(30) });
+    world.node("cp2").ready = false;
+    world.past("cp2").not_ready_since = Some(ago(10));
+    assert_eq!(steps_of(&world, "cp2"), [] as [&str; 0]);
+    assert_eq!(wait_of(&world, "cp2"), Some(Cause::Earlier));
+    // What does not vote has no vote to lose: it waits only as long as a restart takes.
+    world.unhealthy("cp2");
+    assert_eq!(steps_of(&world, "cp2"), ["restart:cp2"]);
+    world.past("cp1").restarts = Some(Restarts { count: 3, last: ago(1) });
+    assert_eq!(wait_of(&world, "cp2"), Some(Cause::Earlier));
 }
 
 #[test]

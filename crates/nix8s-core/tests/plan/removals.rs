@@ -169,6 +169,7 @@ fn a_word_to_install_once_more_is_good_for_one_installation_and_ends_with_a_remo
         scope: EraseScope::All,
         installation: "second".to_owned(),
         hardware: probe.hardware,
+        again: false,
     };
     let forgotten = Effect::Forget { machine: name("w1"), tombstone: true };
     let begun = event(What::Started { effect: install.clone() });

@@ -64,6 +64,7 @@ fn install(world: &mut World, n: &str) -> Effect {
         scope: EraseScope::System,
         installation: "new".to_owned(),
         hardware: world.probe(n).hardware.clone(),
+        again: false,
     }
 }
 

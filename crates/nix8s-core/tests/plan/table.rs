@@ -107,12 +107,26 @@ fn nixos_that_a_person_installed_is_taken_over() {
 }
 
 #[test]
+fn an_installation_broken_off_before_its_first_start_is_begun_again_without_leave() {
+    let mut world = blank(K3s, &["cp1", "w1"]);
+    let (cluster, machine) = ("prod".to_owned(), "w1".to_owned());
+    let mark = Mark { cluster, machine, installation: "begun".to_owned(), booted: false };
+    world.probe("w1").mark = Some(mark);
+    assert!(about_w1(&world).starts_with("- NeedsErase"), "nix8s did not begin it: {}", about_w1(&world));
+    world.past("w1").installing = Some("begun".to_owned());
+    assert_snapshot!(about_w1(&world), @"install:w1: it runs an installer; installing it was broken off before its first start  after generate-secrets");
+    // It has started from its disk since: whatever is there may be data.
+    world.probe("w1").mark.as_mut().unwrap().booted = true;
+    assert!(about_w1(&world).starts_with("- NeedsErase"), "{}", about_w1(&world));
+}
+
+#[test]
 fn a_machine_of_another_cluster_is_left_alone() {
     let mut world = blank(K3s, &["cp1", "w1"]);
     let probe = world.probe("w1");
     probe.os = Os::NixOs { release: "26.05".to_owned() };
     let (cluster, machine) = ("other".to_owned(), "w1".to_owned());
-    probe.mark = Some(Mark { cluster, machine, installation: "x".to_owned() });
+    probe.mark = Some(Mark { cluster, machine, installation: "x".to_owned(), booted: true });
     assert!(about_w1(&world).starts_with("- NotOurMachine"), "{}", about_w1(&world));
 }
 

@@ -191,7 +191,12 @@ pub fn ready(distribution: Distribution, names: &[&str]) -> World {
         past.good = Some(system.path.clone());
         let probe = Probe {
             os: Os::NixOs { release: "26.05".to_owned() },
-            mark: Some(Mark { cluster: "prod".to_owned(), machine: (*n).to_owned(), installation }),
+            mark: Some(Mark {
+                cluster: "prod".to_owned(),
+                machine: (*n).to_owned(),
+                installation,
+                booted: true,
+            }),
             copied: BTreeSet::from([system.path.clone()]),
             running: Some(system),
             kubelet: true,

@@ -29,6 +29,8 @@ pub struct Install<'a> {
     pub installation: &'a str,
     /// The machine that was observed.
     pub hardware: &'a Hardware,
+    /// Whether its own mark may be there, of an installation that never started.
+    pub again: bool,
     /// By what.
     pub provisioner: Provisioner,
 }
@@ -41,7 +43,7 @@ pub async fn install(world: &World, name: &MachineName, install: Install<'_>) ->
         return Err(permanent(format!("{kind} does not install machines in this version of nix8s")));
     }
     confirm(world, machine, &install).await?;
-    let mark = mark(world, name, install.installation);
+    let mark = mark(world, name, install.installation, false);
     let command = nixos_anywhere::install(machine, &world.flake, &world.cluster.name, install.version, &mark);
     run(world, "installing with nixos-anywhere", &command).await?;
     Ok(None)
@@ -52,7 +54,7 @@ async fn confirm(world: &World, machine: &Machine, install: &Install<'_>) -> Res
         hardware: install.hardware.clone(),
         erase: erased(machine, install.scope),
         foreign: install.scope >= EraseScope::Foreign,
-        mark: None,
+        mark: install.again.then(|| mark(world, &machine.name, install.installation, false)),
         any_mark: world.permit.erase.contains_key(&machine.name),
     };
     let doing = "confirming that it is the planned machine";
@@ -85,11 +87,12 @@ fn erased(machine: &Machine, scope: EraseScope) -> Vec<String> {
 /// Writes an identity mark on a machine that runs NixOS already.
 pub async fn adopt(world: &World, name: &MachineName, installation: &str, hardware: &Hardware) -> Done {
     let machine = machine(world, name)?;
+    let mark = mark(world, name, installation, true);
     let expected = on_node::Expected {
         hardware: hardware.clone(),
         erase: Vec::new(),
         foreign: true,
-        mark: Some(mark(world, name, installation)),
+        mark: Some(mark.clone()),
         any_mark: false,
     };
     let doing = "confirming that it is the planned machine";
@@ -101,15 +104,15 @@ pub async fn adopt(world: &World, name: &MachineName, installation: &str, hardwa
         Ok(output) => return Err(unknown_output(doing, &output)),
         Err(error) => return Err(no_answer(doing, &error)),
     }
-    run(world, "writing the identity mark", &on_node::adopt(machine, &mark(world, name, installation)))
-        .await?;
+    run(world, "writing the identity mark", &on_node::adopt(machine, &mark)).await?;
     Ok(None)
 }
 
-fn mark(world: &World, name: &MachineName, installation: &str) -> Mark {
+fn mark(world: &World, name: &MachineName, installation: &str, booted: bool) -> Mark {
     Mark {
         cluster: world.cluster.name.to_string(),
         machine: name.to_string(),
         installation: installation.to_owned(),
+        booted,
     }
 }

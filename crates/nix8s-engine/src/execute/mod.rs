@@ -219,12 +219,22 @@ async fn effect(world: &World, effect: &Effect) -> Done {
     match effect {
         Effect::GenerateSecrets { missing } => cluster::generate_secrets(world, missing).await,
         Effect::ElectFirstServer { .. } | Effect::Forget { .. } => Ok(None),
-        Effect::Install { machine, system: _, version, scope, installation, hardware, provisioner } => {
+        Effect::Install {
+            machine,
+            system: _,
+            version,
+            scope,
+            installation,
+            hardware,
+            again,
+            provisioner,
+        } => {
             let install = install::Install {
                 version,
                 scope: *scope,
                 installation,
                 hardware,
+                again: *again,
                 provisioner: *provisioner,
             };
             install::install(world, machine, install).await
@@ -248,7 +258,7 @@ async fn effect(world: &World, effect: &Effect) -> Done {
         Effect::CheckGates { machine, system } => gates::check(world, machine, system).await,
         Effect::Rollback { machine, to } => system::rollback(world, machine, to).await,
         Effect::Uncordon { machine } => pods::uncordon(world, machine).await,
-        Effect::Restart { machine } => system::restart(world, machine).await,
+        Effect::Restart { machine, voted } => system::restart(world, machine, *voted).await,
         Effect::LeaveEtcd { machine, via } => leave::leave_etcd(world, machine, via).await,
         Effect::Clean { machine, orphan: _ } => leave::clean(world, machine).await,
         Effect::DeleteNode { machine, uid } => leave::delete_node(world, machine, uid).await,

@@ -10,6 +10,7 @@ use nix8s_core::model::Reboot;
 use nix8s_core::model::StorePath;
 use nix8s_core::model::Version;
 use nix8s_core::observed::needs_vote_of;
+use nix8s_core::observed::votes;
 use nix8s_core::tool::k3s;
 use nix8s_core::tool::kubeadm;
 use nix8s_core::tool::nix;
@@ -114,14 +115,18 @@ pub async fn upgrade_components(world: &World, name: &MachineName, version: &Ver
     Ok(None)
 }
 
-/// Restarts k3s or the kubelet, unless the machine has recovered meanwhile and its vote in etcd is needed (rule 4, asked
-/// again right before).
-pub async fn restart(world: &World, name: &MachineName) -> Done {
+/// Restarts k3s or the kubelet. Rule 4 is asked again right before: a member of etcd that works again is left alone, and
+/// so is one whose vote has become needed.
+pub async fn restart(world: &World, name: &MachineName, voted: bool) -> Done {
     let machine = machine(world, name)?;
     let asked = run(world, "asking how its etcd is", &on_node::probe(machine)).await?;
     let probe = on_node::probed(&asked.stdout).map_err(|e| transient(e.to_string()))?;
-    if probe.etcd.is_some_and(|members| members.len() >= 3 && needs_vote_of(&members, name)) {
-        return Ok(Some("not restarted: its etcd works again, and its vote is needed".to_owned()));
+    let members = probe.etcd.unwrap_or_default();
+    if !voted && votes(&members, name) {
+        return Ok(Some("not restarted: its etcd works again".to_owned()));
+    }
+    if members.len() >= 3 && needs_vote_of(&members, name) {
+        return Ok(Some("not restarted: its vote in etcd is needed".to_owned()));
     }
     let command = match world.cluster.distribution {
         Distribution::K3s => k3s::restart(machine),

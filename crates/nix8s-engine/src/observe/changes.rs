@@ -34,7 +34,7 @@ pub fn changes(world: &World, seen: &Observed) -> Vec<What> {
             if marked {
                 joined(world.cluster.machines.get(name).map(|m| &**m), name, node, past, &mut changes);
             }
-            readiness(name, node, past, &mut changes);
+            readiness(name, machine, node, past, &mut changes);
         }
     }
     for (name, past) in &seen.past.machines {
@@ -69,6 +69,10 @@ fn recognised(
 ) -> bool {
     let Some(probe) = &machine.probe else { return false };
     let Some(mark) = probe.mark.as_ref().filter(|mark| is_ours(world, name, mark)) else { return false };
+    // An installation that was broken off before its first start is none yet.
+    if probe.os == Os::Installer && !mark.booted && past.installing.as_ref() == Some(&mark.installation) {
+        return false;
+    }
     let Some(known) = &past.provisioned else {
         let (installation, uuid) = (mark.installation.clone(), probe.hardware.uuid.clone());
         changes.push(What::Recognised { machine: name.clone(), installation, uuid });
@@ -113,9 +117,21 @@ fn sight(name: &MachineName, machine: &MachineSeen, past: &MachinePast, changes:
     }
 }
 
-fn readiness(name: &MachineName, node: &NodeSeen, past: &MachinePast, changes: &mut Vec<What>) {
+fn readiness(
+    name: &MachineName,
+    machine: &MachineSeen,
+    node: &NodeSeen,
+    past: &MachinePast,
+    changes: &mut Vec<What>,
+) {
+    // What the API server says of a node is up to 40 seconds old (node-monitor-grace-period): that a restart is over, the
+    // machine itself must show.
+    let runs = || machine.probe.as_ref().is_some_and(|probe| probe.kubelet);
     match (node.ready, past.not_ready_since) {
         (true, Some(_)) => changes.push(What::Ready { machine: name.clone() }),
+        (true, None) if past.restarts.is_some() && runs() => {
+            changes.push(What::Ready { machine: name.clone() });
+        }
         (false, None) => changes.push(What::NotReady { machine: name.clone() }),
         (true, None) | (false, Some(_)) => {}
     }

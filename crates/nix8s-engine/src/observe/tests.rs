@@ -185,6 +185,32 @@ async fn losing_and_regaining_sight_and_readiness_are_each_recorded_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_restart_is_over_when_the_machine_itself_shows_it() {
+    let fakes = Fakes::new();
+    let restart = Effect::Restart { machine: name("w1"), voted: false };
+    let base = [
+        What::ClusterFound,
+        recognised("i1", "uuid-w1"),
+        joined("u1"),
+        What::ApiLost,
+        What::Done { effect: restart, took_ms: 0, note: None },
+    ];
+    // The API server is back and still calls the node Ready; the machine says nothing.
+    fakes.api.set("w1", node("u1"));
+    silent(&fakes);
+    let (seen, events, _) = look(&fakes, cluster(Distribution::K3s, &["w1"]), &base).await;
+    assert_eq!(events, [What::ApiBack, What::LostSight { machine: name("w1") }]);
+    assert!(seen.past.machines[&name("w1")].restarts.is_some());
+    let back = Fakes { exec: std::sync::Arc::default(), ..fakes };
+    let mut runs = probe("w1");
+    runs.kubelet = true;
+    answers(&back, "w1", &runs);
+    let (seen, events, _) = look(&back, cluster(Distribution::K3s, &["w1"]), &[]).await;
+    assert_eq!(events[7..], [What::Sighted { machine: name("w1") }, What::Ready { machine: name("w1") }]);
+    assert_eq!(seen.past.machines[&name("w1")].restarts, None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_tombstone_ends_when_its_member_leaves_the_configuration() {
     let fakes = Fakes::new();
     let effect = Effect::Forget { machine: name("w1"), tombstone: true };

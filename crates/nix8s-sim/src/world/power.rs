@@ -56,6 +56,9 @@ impl World {
         }
         if metal.os == Running::NixOs {
             metal.lived = true;
+            if let Some(mark) = metal.installed.as_mut().and_then(|i| i.mark.as_mut()) {
+                mark.booted = true;
+            }
             self.start_kubernetes(name);
         }
         self.refresh(name);

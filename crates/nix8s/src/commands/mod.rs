@@ -10,18 +10,21 @@ pub mod explain;
 pub mod graph;
 mod here;
 pub mod init;
+pub mod logs;
 pub mod man;
 mod new_file;
 pub mod node;
 mod permit;
 pub mod plan;
 mod project;
+mod reach;
 pub mod rehearse;
 mod remembered;
 pub mod report;
 pub mod run;
 mod scratch;
 mod signal;
+pub mod ssh;
 pub mod state;
 pub mod status;
 pub mod validate;
@@ -95,6 +98,8 @@ fn dispatch(cx: &Cx<'_>, command: &Command) -> Result<Exit, CliError> {
         Command::Graph(args) => graph::run(cx, args),
         Command::Explain(args) => explain::run(cx, args),
         Command::Node(args) => node::run(cx, args),
+        Command::Ssh(args) => ssh::run(cx, args),
+        Command::Logs(args) => logs::run(cx, args),
         Command::State(args) => state::run(cx, args),
         Command::Completions(args) => completions::run(cx, args),
         Command::Man(args) => man::run(cx, args),

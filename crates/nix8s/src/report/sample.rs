@@ -131,7 +131,7 @@ pub fn roll(machine: &MachineName) -> [Step; 4] {
     [
         step(Effect::Cordon { machine: machine.clone() }, Risk::Interrupts, "before the drain"),
         step(Effect::Drain { machine: machine.clone(), timeout }, Risk::Interrupts, "kernel changes"),
-        step(Effect::Restart { machine: machine.clone() }, Risk::Interrupts, "kernel changes"),
+        step(Effect::Restart { machine: machine.clone(), voted: false }, Risk::Interrupts, "kernel changes"),
         step(Effect::Uncordon { machine }, Risk::None, "it is well again"),
     ]
 }

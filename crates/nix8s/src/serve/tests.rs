@@ -38,7 +38,7 @@ fn rest(ending: Ending) -> Progress {
 }
 
 fn step() -> Arc<Step> {
-    let effect = Effect::Restart { machine: "prod-w1".parse().unwrap() };
+    let effect = Effect::Restart { machine: "prod-w1".parse().unwrap(), voted: false };
     let (id, by) = (effect.id(), "system".to_owned());
     Arc::new(Step { id, effect, reason: String::new(), by, risk: Risk::None, after: Vec::new() })
 }

@@ -16,6 +16,7 @@ mod project;
 mod rehearse;
 mod report;
 mod run;
+mod ssh;
 mod state;
 mod usage;
 mod validate;

@@ -39,6 +39,7 @@ fn install() -> Effect {
         scope: EraseScope::System,
         installation: "w1-1".to_owned(),
         hardware: hardware("w1"),
+        again: false,
     }
 }
 
@@ -241,6 +242,38 @@ async fn kubeadm_takes_the_member_out_of_etcd_by_its_id() {
     let leave = Effect::LeaveEtcd { machine: name("w1"), via: name("cp1") };
     assert_eq!(run(&fakes, Distribution::Kubeadm, leave).await, Ok(None));
     assert_eq!(fakes.exec.ran("member remove"), ["cp1: nix8s on-node etcdctl member remove b2"]);
+}
+
+/// What comes of restarting w1, one of three members of etcd that work as said.
+async fn restarted(voted: bool, healthy: [bool; 3]) -> (Done, usize) {
+    let fakes = Fakes::new();
+    let mut asked = probe("w1");
+    let names = ["cp1", "cp2", "w1"];
+    asked.etcd = Some(
+        std::iter::zip(names, healthy)
+            .map(|(name, healthy)| EtcdMember { id: name.to_owned(), name: name.to_owned(), healthy })
+            .collect(),
+    );
+    fakes.exec.on("probe", [says(serde_json::to_string(&asked).unwrap())]);
+    let done = run(&fakes, Distribution::K3s, Effect::Restart { machine: name("w1"), voted }).await;
+    (done, fakes.exec.ran("systemctl restart").len())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_of_etcd_that_works_again_is_not_restarted() {
+    let (done, restarts) = restarted(false, [true, true, true]).await;
+    assert_eq!(done, Ok(Some("not restarted: its etcd works again".to_owned())));
+    assert_eq!(restarts, 0);
+    // Its etcd worked when the plan was made: it is restarted for its kubelet.
+    assert_eq!(restarted(true, [true, true, true]).await, (Ok(None), 1));
+    assert_eq!(restarted(false, [true, true, false]).await, (Ok(None), 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_whose_vote_has_become_needed_is_not_restarted() {
+    let (done, restarts) = restarted(true, [true, false, true]).await;
+    assert_eq!(done, Ok(Some("not restarted: its vote in etcd is needed".to_owned())));
+    assert_eq!(restarts, 0);
 }
 
 #[tokio::test(start_paused = true)]
