@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help needs build demo test lint bench mutate
+.PHONY: help needs build demo test lint docs bench mutate
 .NOTPARALLEL:
 
 # rustup puts cargo here and asks for a new shell to find it; make does not need one.
@@ -37,6 +37,9 @@ lint: needs ## formatting, clippy, tidy; shellcheck and cargo-deny where they ar
 	@if command -v shellcheck >/dev/null; then set -x; shellcheck scripts/*.sh .ci/run; \
 	else echo "SKIPPED shellcheck: it is not installed (Debian: apt-get install shellcheck)"; fi
 	@scripts/deny.sh
+
+docs: needs ## make a book of docs/ in target/book/html, with mdBook if it is installed
+	$(CARGO) xtask book
 
 bench: build ## measure time, memory and size, beside their limits
 	$(CARGO) xtask bench

@@ -1,6 +1,7 @@
-//! Checks and chores of the repository: `cargo xtask tidy`, `mutate`, `explore`, `fuzz`, `bench`.
+//! Checks and chores of the repository: `cargo xtask tidy`, `book`, `mutate`, `explore`, `fuzz`, `bench`.
 
 mod bench;
+mod book;
 mod explore;
 mod fuzz;
 mod mutate;
@@ -13,6 +14,7 @@ const USAGE: &str = "\
 Usage: cargo xtask CHORE
 
   tidy                 what the compiler and clippy do not check: dependencies, files, lists, links, words
+  book                 docs as a book, with mdBook if it is installed
   mutate               take each [P] rule out of the planner and show that the simulated world notices
   explore [OPTION]...  long seed runs in the simulated world; what is found is reduced (explore --help)
   fuzz [OPTION]...     made-up documents, event logs and state files, for as long as you like (fuzz --help)
@@ -24,6 +26,7 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
         ["tidy"] => tidy::run(),
+        ["book"] => book::run(),
         ["mutate"] => mutate::run(),
         ["explore", arguments @ ..] => explore::run(arguments),
         ["fuzz", arguments @ ..] => fuzz::run(arguments),

@@ -7,6 +7,9 @@ use nix8s_core::import::Imported;
 use nix8s_core::import::Note;
 use nix8s_core::import::Why;
 use nix8s_core::import::import;
+use nix8s_core::input::At;
+use nix8s_core::input::Source;
+use nix8s_core::input::load;
 use serde_json::Value;
 use serde_json::json;
 
@@ -327,4 +330,59 @@ fn machines_keep_the_names_that_a_running_cluster_knows_them_by() {
         let member = &imported.document["clusters"][cluster]["members"][machine];
         assert_eq!(member["name"], machine, "{name}");
     }
+}
+
+/// What is read out of a document ends in the fleet, in a problem, or in a wait for a later version. Nothing in it is
+/// accepted and ignored.
+#[test]
+fn every_key_that_was_carried_over_is_honoured_or_waited_for() {
+    for name in ["full", "minimal", "hybrid", "every-key"] {
+        let document = imported(Design::ClusterConfig, &fixture(Design::ClusterConfig, name)).document;
+        let (whole, later) = meaning(&document);
+        let mut all = Vec::new();
+        leaves(&document, &Vec::new(), &mut all);
+        let mut ignored = Vec::new();
+        for place in all {
+            let path = printed(&place);
+            let changed = [without(&document, &place), altered(&document, &place)];
+            let honoured = changed.iter().any(|changed| meaning(changed).0 != whole);
+            // A feature is named once, at its first place: what is below that, or belongs to it, waits with it.
+            let waits = |at: &String| path.strip_prefix(at).is_some_and(|rest| rest.starts_with(['.', '[']));
+            if !honoured && !later.iter().any(waits) && !waits_with_its_provisioner(&document, &place, &later)
+            {
+                ignored.push(path);
+            }
+        }
+        // The machine of this template has a list of its own.
+        ignored.retain(|path| path != "nodes.control-plane.nixos.boot.kernelParams[0]");
+        assert!(ignored.is_empty(), "{name}: neither honoured nor waited for: {ignored:#?}\n{later:#?}");
+    }
+}
+
+/// Settings of a provisioner that no machine uses, or that comes later or is to do more later.
+fn waits_with_its_provisioner(document: &Value, place: &[Result<String, usize>], later: &[String]) -> bool {
+    let steps: Vec<&str> = place.iter().filter_map(|step| step.as_deref().ok()).collect();
+    let is_later = |kind: &str| {
+        let at = format!("provisioning.{kind}");
+        later.iter().any(|path| *path == at || path.starts_with(&format!("{at}.")))
+    };
+    match steps.as_slice() {
+        ["provisioning", kind, ..] => {
+            let used = document["clusters"].to_string().contains(&format!("\"provisioner\":\"{kind}\""));
+            !used || is_later(kind)
+        }
+        ["clusters", _, "members", _, kind @ ("terraform" | "lima"), ..] => is_later(kind),
+        _ => false,
+    }
+}
+
+/// Everything that a document comes to, and the places of what a later version carries out.
+fn meaning(document: &Value) -> (String, Vec<String>) {
+    let bytes = document.to_string().into_bytes();
+    let source = Source { name: "nix8s.json".to_owned(), at: At::Document, bytes };
+    let loaded = load(&[source]);
+    let clusters = loaded.fleet.iter().flat_map(|fleet| fleet.clusters.values());
+    let later = clusters.flat_map(|cluster| cluster.later.iter().map(|later| later.path.clone())).collect();
+    let problems: Vec<_> = loaded.diagnostics.iter().map(|problem| (problem.code, &problem.path)).collect();
+    (format!("{:?} {problems:?}", loaded.fleet), later)
 }

@@ -116,6 +116,8 @@ pub enum Command {
     Graph(commands::graph::GraphArgs),
     Explain(commands::explain::ExplainArgs),
     Node(commands::node::NodeArgs),
+    Ssh(commands::ssh::SshArgs),
+    Logs(commands::logs::LogsArgs),
     Completions(commands::completions::CompletionsArgs),
     Man(commands::man::ManArgs),
     Version(commands::version::VersionArgs),

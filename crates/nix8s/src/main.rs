@@ -5,6 +5,8 @@ mod commands;
 mod error;
 mod explain;
 mod output;
+#[cfg(test)]
+mod reference;
 mod report;
 mod serve;
 

@@ -56,6 +56,7 @@ const ALLOWED: &[Allowed] = &[
             "mimalloc",
             "notify",
             "prometheus-client",
+            "rustix",
             "serde",
             "serde_json",
             "signal-hook",

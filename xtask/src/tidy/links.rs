@@ -22,7 +22,7 @@ pub fn check(repository: &Repository) -> Vec<String> {
 }
 
 /// Lines outside fenced code, with their numbers.
-fn prose(text: &str) -> impl Iterator<Item = (&str, usize)> {
+pub fn prose(text: &str) -> impl Iterator<Item = (&str, usize)> {
     let mut fenced = false;
     text.lines().zip(1..).filter(move |(line, _)| {
         let fence = line.trim_start().starts_with("```");
@@ -32,7 +32,7 @@ fn prose(text: &str) -> impl Iterator<Item = (&str, usize)> {
 }
 
 /// What `[text](target)` leads to.
-fn targets(line: &str) -> impl Iterator<Item = &str> {
+pub fn targets(line: &str) -> impl Iterator<Item = &str> {
     line.split("](").skip(1).filter_map(|rest| rest.split_once(')').map(|(target, _)| target))
 }
 
@@ -56,7 +56,7 @@ fn wrong(repository: &Repository, from: &str, target: &str) -> Option<&'static s
 }
 
 /// A path as written in a document, relative to the root.
-fn beside(from: &str, path: &str) -> PathBuf {
+pub fn beside(from: &str, path: &str) -> PathBuf {
     let mut found = Path::new(from).parent().unwrap_or(Path::new("")).to_owned();
     for part in Path::new(path).components() {
         match part {

@@ -3,9 +3,10 @@
 mod changelog;
 mod dependencies;
 mod examples;
-mod links;
+pub mod links;
 mod lists;
 mod sources;
+mod summary;
 mod tables;
 mod words;
 
@@ -27,6 +28,7 @@ const CHECKS: &[Check] = &[
     Check { name: "links", run: links::check },
     Check { name: "lists", run: lists::check },
     Check { name: "sources", run: sources::check },
+    Check { name: "summary", run: summary::check },
     Check { name: "tables", run: tables::check },
     Check { name: "words", run: words::check },
 ];

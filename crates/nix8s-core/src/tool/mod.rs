@@ -8,6 +8,7 @@ pub mod nixos_anywhere;
 pub mod on_node;
 pub mod script;
 pub mod secrets;
+pub mod ssh;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -14,6 +14,7 @@ use serde_json::json;
 
 use crate::error::CliError;
 use crate::error::Exit;
+use crate::output::Detail;
 use crate::output::Format;
 use crate::output::Output;
 use crate::report::json as document;
@@ -70,7 +71,10 @@ impl Asker<'_> {
         let view = View { cluster: self.cluster, plan, forecast };
         match self.out.format {
             Format::Text => {
-                self.screen.data(&format!("{}\n", plan::render(&[view], self.out.detail, self.out.paint)));
+                let plan = plan::render(&[view], self.out.detail, self.out.paint);
+                // The headline alone needs no line of its own below it.
+                let gap = if self.out.detail == Detail::Quiet { "" } else { "\n" };
+                self.screen.data(&format!("{plan}{gap}"));
             }
             Format::Json => {
                 self.screen.json(&json!({

@@ -9,18 +9,21 @@ pub mod events;
 pub mod explain;
 pub mod graph;
 pub mod init;
+pub mod logs;
 pub mod man;
 mod new_file;
 pub mod node;
 mod permit;
 pub mod plan;
 mod project;
+mod reach;
 pub mod rehearse;
 mod remembered;
 pub mod report;
 pub mod run;
 mod scratch;
 mod signal;
+pub mod ssh;
 pub mod status;
 pub mod validate;
 pub mod version;
@@ -96,6 +99,8 @@ fn dispatch(cx: &Cx<'_>, command: &Command) -> Result<Exit, CliError> {
         Command::Graph(args) => graph::run(cx, args),
         Command::Explain(args) => explain::run(cx, args),
         Command::Node(args) => node::run(cx, args),
+        Command::Ssh(args) => ssh::run(cx, args),
+        Command::Logs(args) => logs::run(cx, args),
         Command::Completions(args) => completions::run(cx, args),
         Command::Man(args) => man::run(cx, args),
         Command::Version(args) => version::run(cx, args),

@@ -24,6 +24,7 @@ use crate::commands::remembered::Remembered;
 use crate::commands::world;
 use crate::error::CliError;
 use crate::error::Exit;
+use crate::output::Detail;
 use crate::output::Format;
 use crate::report::history;
 use crate::report::history::Run;
@@ -101,7 +102,12 @@ pub fn run(cx: &Cx<'_>, args: &ReportArgs) -> Result<Exit, CliError> {
     };
     match out {
         None => cx.out.data(&text),
-        Some(path) => super::write_file(path, &text)?,
+        Some(path) => {
+            super::write_file(path, &text)?;
+            if cx.out.format == Format::Text && cx.out.detail != Detail::Quiet {
+                cx.out.say(&format!("Wrote {}: open it in a browser.", path.display()));
+            }
+        }
     }
     Ok(Exit::Done)
 }

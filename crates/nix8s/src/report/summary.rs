@@ -75,13 +75,24 @@ fn text(run: &Run<'_>, detail: Detail, paint: Paint) -> String {
         Ending::Refused { .. } => paint.yellow("was left as it is"),
         Ending::Bug { .. } => paint.red("was left as it is"),
     };
-    let mut did = vec![format!("{} done", count(report.done, "step"))];
+    let mut did = match report.done {
+        0 if report.failed == 0 => vec!["nothing was done".to_owned()],
+        done => vec![format!("{} done", count(done, "step"))],
+    };
     if report.failed > 0 {
         did.push(format!("{} failed", count(report.failed, "step")));
     }
-    let took =
-        format!("{} of simulated time, {} here", lines::took(*took_ms), lines::took(real.as_millis() as u64));
-    let _ = writeln!(out, "\n{name} {head}: {} in {took}.", sentence_list(&did));
+    let took = match *took_ms {
+        0 => String::new(),
+        ms => {
+            format!(
+                " in {} of simulated time, {} here",
+                lines::took(ms),
+                lines::took(real.as_millis() as u64)
+            )
+        }
+    };
+    let _ = writeln!(out, "\n{name} {head}: {}{took}.", sentence_list(&did));
     if !report.rolled_back.is_empty() {
         let names: Vec<String> = report.rolled_back.iter().map(ToString::to_string).collect();
         let _ = writeln!(out, "Rolled back: {}.", sentence_list(&names));

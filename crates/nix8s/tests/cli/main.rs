@@ -16,6 +16,7 @@ mod rehearse;
 mod report;
 mod run;
 mod scripts;
+mod ssh;
 mod usage;
 mod validate;
 mod watch;

@@ -114,7 +114,7 @@ pub struct Ran {
 }
 
 impl Ran {
-    fn from(output: Output) -> Self {
+    pub fn from(output: Output) -> Self {
         let code = output.status.code().unwrap_or_else(|| panic!("ended by a signal: {output:?}"));
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         Self { code, stdout: text(output.stdout), stderr: text(output.stderr) }

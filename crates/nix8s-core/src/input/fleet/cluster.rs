@@ -1,6 +1,7 @@
 //! `clusters.<name>` as the model has it.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +34,7 @@ use crate::model::HttpGate;
 use crate::model::MachineName;
 use crate::model::Mesh;
 use crate::model::Platform;
+use crate::model::Provisioner;
 use crate::model::Reboot;
 use crate::model::Role;
 use crate::model::Strategy;
@@ -72,6 +74,11 @@ pub fn build(
     let bootstrap = script::read(cx.document, tree, path, &members.all, &ha.first_server, report);
     let mut features = members.features;
     note_features(tree, path, &mut features);
+    let kinds: BTreeSet<Provisioner> = members.all.iter().map(|member| member.machine.provisioner).collect();
+    // Those that come later are said so as a whole.
+    for kind in kinds.into_iter().filter(|kind| kind.is_planned_now()) {
+        features.of_provisioning(cx.document, kind);
+    }
     Some(Cluster {
         name,
         distribution,

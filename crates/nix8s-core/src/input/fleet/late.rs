@@ -5,9 +5,11 @@ use super::super::report::Path;
 use super::super::schema::Key;
 use super::super::schema::Kind;
 use super::super::schema::Note;
+use super::super::schema::walk::is_extension;
 use super::super::tree::Tree;
 use crate::model::Later;
 use crate::model::Machine;
+use crate::model::Provisioner;
 
 /// Collects features, each once, at its first place.
 #[derive(Debug, Default)]
@@ -46,6 +48,24 @@ impl Features {
         }
         if settings.at(&["extensions", "linstor"]).is_some_and(is_asked_for) {
             self.note(&path.key("extensions").key("linstor"), "disks for LINSTOR");
+        }
+    }
+
+    /// Notes how machines of a provisioner are to be installed, where that is not how they are installed today.
+    pub fn of_provisioning(&mut self, document: &Tree, kind: Provisioner) {
+        let name = kind.as_str();
+        let settings = document.at(&["provisioning", name]).map(Tree::entries).unwrap_or_default();
+        for entry in settings.iter().filter(|entry| &*entry.key != "ssh" && !is_extension(&entry.key)) {
+            let holds_already = match (kind, &*entry.key) {
+                (Provisioner::Manual, "waitForSsh" | "validateNixos") => entry.tree.truth() == Some(true),
+                (Provisioner::NixosRebuild, "action") => entry.tree.text().as_deref() == Some("switch"),
+                _ => false,
+            };
+            if is_asked_for(&entry.tree) && !holds_already {
+                let path = Path::Root.key("provisioning");
+                let path = path.key(name);
+                self.note(&path.key(&entry.key), &format!("{} of {name}", entry.key));
+            }
         }
     }
 

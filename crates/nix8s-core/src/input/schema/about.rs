@@ -57,6 +57,21 @@ pub fn about(path: &str) -> Option<&'static str> {
     })
 }
 
+/// The path under which a key is described: its own, or that in a table which stands in several places.
+pub fn described_as(path: &str) -> String {
+    if exact(path).is_some() {
+        return path.to_owned();
+    }
+    let shared = PLACES.iter().find_map(|(word, places)| {
+        places.iter().find_map(|place| strip(path, place).map(|rest| format!("{word}.{rest}")))
+    });
+    // Older spellings are described nowhere: they keep their own path unless their table has one.
+    match shared.map(|path| described_as(&path)) {
+        Some(shared) if about(path).is_some() || !shared.starts_with("provisioner.") => shared,
+        _ => path.to_owned(),
+    }
+}
+
 /// The part of a path below a place; `*` in the place stands for any one part.
 fn strip<'p>(path: &'p str, place: &str) -> Option<&'p str> {
     let mut rest = path;
