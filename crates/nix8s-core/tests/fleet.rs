@@ -246,6 +246,7 @@ fn x_18_no_setting_of_a_machine_or_cluster_is_accepted_and_ignored() {
         ", ssh: { hostKey: ssh-ed25519 AAAA }",
         ", ssh: { rootLogin: no }",
         ", kubernetes: { annotations: { a: b } }",
+        ", scripts: [{ name: a, when: pre-join, text: id }]",
     ] {
         assert_ne!(seen(&before), seen(&with("", keys)), "{keys}");
     }
@@ -262,6 +263,7 @@ fn x_18_no_setting_of_a_machine_or_cluster_is_accepted_and_ignored() {
         "metallb: { enable: true, addresses: [10.9.0.0/24] }",
         "cozystack: { enable: true }",
         "gates: { units: [a.service] }",
+        "scripts: [{ name: a, when: pre-join, text: id }]",
     ] {
         assert_ne!(seen(&before), seen(&with(keys, "")), "{keys}");
     }

@@ -63,6 +63,13 @@ impl World {
         self.membership.get_or_init(|| nix8s_core::membership::render(&self.cluster))
     }
 
+    /// Where the state directory is, for users' own programs, wherever they begin; empty if it is not on disk.
+    pub fn state_dir(&self) -> String {
+        let root =
+            self.ports.store.root().map(|root| std::path::absolute(root).unwrap_or_else(|_| root.into()));
+        root.map(|root| root.display().to_string()).unwrap_or_default()
+    }
+
     /// Runs one command within its timeout. Cancel-safe as far as [`crate::port::Exec::run`] is.
     ///
     /// # Errors

@@ -4,14 +4,24 @@
 
 use std::sync::Arc;
 
+use nix8s_core::model::BUILT_IN;
+use nix8s_core::model::Body;
 use nix8s_core::model::Cluster;
 use nix8s_core::model::Distribution;
+use nix8s_core::model::Moment;
+use nix8s_core::model::OnFailure;
+use nix8s_core::model::Place;
+use nix8s_core::model::Repeat;
+use nix8s_core::model::Scope;
+use nix8s_core::model::Script;
+use nix8s_core::model::Transition;
 use nix8s_core::observed::Mark;
 use nix8s_core::observed::Os;
 use nix8s_core::permit::Permit;
 use nix8s_core::tool::k3s;
 use nix8s_core::tool::nixos_anywhere;
 use nix8s_core::tool::on_node;
+use nix8s_core::tool::script;
 use nix8s_engine::port::Ports;
 use nix8s_engine::state::memory::Memory;
 use nix8s_sim::Options;
@@ -106,6 +116,58 @@ async fn erasing_what_lived_is_noticed_unless_it_was_named() {
     installed(&cluster, &ports).await;
     let rules: Vec<&str> = sim.violations().iter().map(|v| v.rule).collect();
     assert_eq!(rules, ["r2"]);
+}
+
+fn script(when: Moment, scope: Scope) -> Script {
+    Script {
+        name: "s".to_owned(),
+        when,
+        scope,
+        nodes: None,
+        on: None,
+        place: Place::Local,
+        body: Body::Text("true".to_owned()),
+        deps: Default::default(),
+        condition: None,
+        timeout: std::time::Duration::from_secs(300),
+        on_failure: OnFailure::Stop,
+        repeat: Repeat::Never,
+        digest: "1".to_owned(),
+    }
+}
+
+/// A world in which a script is to run, and the rules that are broken when it runs so often before the installation.
+async fn broken_by(script: Script, times: u32) -> Vec<&'static str> {
+    let mut cluster = (*cluster(1)).clone();
+    cluster.bootstrap.scripts.push(script.clone());
+    let cluster = Arc::new(cluster);
+    let sim = Simulation::new(nix8s_sim::make::world(&cluster, 7, nix8s_sim::BEGINNING), OPTIONS);
+    sim.new_run(&Permit::default());
+    let ports = sim.ports(Arc::new(Memory::new()));
+    let machine = cluster.machines.values().next().filter(|_| script.scope == Scope::Node);
+    let about =
+        script::About { cluster: &cluster, machine: machine.map(|machine| &**machine), state_dir: "" };
+    for _ in 0..times {
+        let output = ports.exec.run(&script::run(&script, about).unwrap()).await.unwrap();
+        assert_eq!(output.status, 0);
+    }
+    installed(&cluster, &ports).await;
+    sim.violations().iter().map(|v| v.rule).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hook_that_runs_twice_is_noticed() {
+    let hook = || script(Moment::Before(Transition::Provision), Scope::Node);
+    assert!(broken_by(hook(), 1).await.is_empty());
+    assert_eq!(broken_by(hook(), 2).await, ["s1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_phase_that_begins_too_early_is_noticed() {
+    let (name, order) = BUILT_IN[0];
+    let early = || script(Moment::Phase { name: name.to_owned(), order }, Scope::Cluster);
+    assert!(broken_by(early(), 1).await.is_empty());
+    assert_eq!(broken_by(early(), 0).await, ["s2"]);
 }
 
 #[tokio::test(start_paused = true)]

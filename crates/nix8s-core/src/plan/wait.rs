@@ -63,7 +63,7 @@ pub enum Cause {
     NeedsPermit,
     /// More than one minor version, or backwards.
     VersionSkew,
-    /// Not named by `--node`.
+    /// Not named by `--node` or `--phase`.
     NotNamed,
     /// Not Ready, and healing has been tried.
     NotReady,

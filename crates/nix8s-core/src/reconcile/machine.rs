@@ -13,7 +13,12 @@ use crate::plan::Effect;
 
 /// Plans installations.
 pub(super) fn plan(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
+    let installs_only = cx.permit.phase.as_deref() == Some("provisioning");
     for view in cx.views.values() {
+        // Whether it is a member is asked in a later phase than the one that is named.
+        if installs_only && view.row == Row::Unknown {
+            continue;
+        }
         if let Some((cause, text)) = super::row::wait(view, cx) {
             out.wait(Some(view.name), cause, text);
             continue;

@@ -15,6 +15,7 @@ use crate::permit::Risk;
 use crate::plan::Cause;
 use crate::plan::Effect;
 use crate::plan::EffectKind;
+use crate::plan::Ends;
 use crate::plan::FailureClass;
 use crate::plan::Step;
 use crate::plan::StepId;
@@ -152,8 +153,7 @@ impl<'c, 'a> Out<'c, 'a> {
         let needed = links.iter().any(|(effect, _)| effect.kind() == EffectKind::GenerateSecrets);
         let others = |only: &&String| *only != phase && !begun && !(needed && *only == "provisioning");
         if let Some(only) = cx.permit.phase.as_ref().filter(others) {
-            let text = format!("something is to be done in the phase {phase}, and --phase names {only}");
-            self.wait(None, Cause::NotNamed, text);
+            self.other_phase(phase, only);
             return false;
         }
         let order = script::order(cx, phase);
@@ -164,6 +164,27 @@ impl<'c, 'a> Out<'c, 'a> {
         }
         self.phases.insert(order);
         true
+    }
+
+    /// Says, once, that something belongs to another phase than the one that is named.
+    fn other_phase(&mut self, phase: &str, only: &str) {
+        let text = format!("something is to be done in the phase {phase}, and --phase names {only}");
+        if self.waiting.insert((None, Cause::NotNamed)) {
+            self.waits.push(Wait { machine: None, cause: Cause::NotNamed, text, until: None });
+        }
+    }
+
+    /// Whether somebody has to wait for what is said now: what belongs to another phase than the named one holds nobody.
+    fn is_awaited(&mut self, cause: Cause) -> bool {
+        let cx = self.cx;
+        let (Some(only), Some(phase)) = (&cx.permit.phase, script::phase_of_reconciler(self.by)) else {
+            return true;
+        };
+        if only == phase || cause.ends() == Ends::Info {
+            return true;
+        }
+        self.other_phase(phase, only);
+        false
     }
 
     /// Whether anything is planned for a phase with one of these orders.
@@ -190,6 +211,9 @@ impl<'c, 'a> Out<'c, 'a> {
 
     /// Says something about the cluster that may be said of several things for the same cause.
     pub fn wait_each(&mut self, cause: Cause, text: String) {
+        if !self.is_awaited(cause) {
+            return;
+        }
         self.waits.push(Wait { machine: None, cause, text, until: None });
     }
 
@@ -201,6 +225,9 @@ impl<'c, 'a> Out<'c, 'a> {
         text: String,
         until: Option<Timestamp>,
     ) {
+        if !self.is_awaited(cause) {
+            return;
+        }
         if self.waiting.insert((machine.cloned(), cause)) {
             self.waits.push(Wait { machine: machine.cloned(), cause, text, until });
         }

@@ -28,7 +28,7 @@ pub async fn run(world: &World, name: &str, about: Option<&MachineName>, digest:
         Some(name) => Some(&**machine(world, name)?),
         None => None,
     };
-    let state_dir = world.ports.store.root().map(|root| root.display().to_string()).unwrap_or_default();
+    let state_dir = world.state_dir();
     let about = About { cluster: &world.cluster, machine: subject, state_dir: &state_dir };
     let of_phase =
         bootstrap.phase_condition(script).map(|body| (body, Place::Local, "its phase's condition"));

@@ -23,8 +23,6 @@ pub struct Scripts {
     ended: BTreeMap<(String, MachineName), u32>,
     /// Those of them that ended in this run: when it dies, nix8s may not know.
     of_run: BTreeSet<(String, MachineName)>,
-    /// Contents of scripts that ran, however they ended.
-    ran: BTreeSet<String>,
     /// Scripts that failed when they ran last, or of whose end nobody heard.
     pub(crate) failed: BTreeSet<(String, String)>,
     /// How often any script ran.
@@ -73,7 +71,7 @@ impl World {
         let Some((name, node)) = of(command) else { return };
         self.check.scripts.count += 1;
         if let Some(script) = self.script_of(&name, &node) {
-            self.check.scripts.ran.insert(script.digest);
+            self.common_mut().ran.insert(script.digest);
         }
     }
 
@@ -109,13 +107,17 @@ impl World {
 
     /// Something of a phase begins: every script of the cluster in an earlier phase has run.
     pub(crate) fn phase_begins(&mut self, phase: &str, name: &MachineName) {
+        // Whoever names a phase does not ask what is done in those before it.
+        if self.check.permit.as_ref().is_none_or(|permit| permit.phase.is_some()) {
+            return;
+        }
         let phases = &self.fleet.bootstrap.phases;
         let Some(begins) = phases.iter().find(|other| other.name == phase).map(|phase| phase.order) else {
             return;
         };
         let earlier = |script: &&Script| {
             let before = matches!(script.when, Moment::Phase { order, .. } if order < begins);
-            before && script.scope == Scope::Cluster && !self.check.scripts.ran.contains(&script.digest)
+            before && script.scope == Scope::Cluster && !self.common.ran.contains(&script.digest)
         };
         let undone = self.fleet.bootstrap.scripts.iter().find(earlier).map(|script| script.name.clone());
         if let Some(undone) = undone {

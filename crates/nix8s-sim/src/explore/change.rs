@@ -75,7 +75,7 @@ pub(super) fn change(life: &mut Life, phase: u32) {
 }
 
 fn one_change(life: &mut Life, fleet: &mut Cluster, tag: &str) {
-    let draw = life.random.between(0, 17);
+    let draw = life.random.between(0, 19);
     life.say(|| format!("change {draw}"));
     match draw {
         0..=2 => {
@@ -95,6 +95,7 @@ fn one_change(life: &mut Life, fleet: &mut Cluster, tag: &str) {
         13 => lose(life, fleet),
         14 => undelete(life),
         15 => skip(life, fleet),
+        16 | 17 => fleet.bootstrap.scripts = fleet::scripts(&mut life.random, tag),
         _ => {
             if let Some(name) = pick(life, fleet, Role::Worker) {
                 let machine = Arc::make_mut(fleet.machines.get_mut(&name).expect("just picked"));

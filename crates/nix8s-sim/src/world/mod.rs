@@ -103,6 +103,9 @@ pub struct Common {
     pub count: u64,
     /// After this no fault begins.
     pub faults_until: Ms,
+    /// Contents of users' scripts that ran here, as far as running goes here.
+    #[serde(default)]
+    pub ran: BTreeSet<String>,
 }
 
 /// Names a record of the journal.

@@ -129,12 +129,12 @@ fn only_the_phase_that_is_named_is_carried_out() {
 
 #[test]
 fn scripts_are_shown_and_never_run_in_the_simulated_world() {
-    let scripts = "
+    let text = "
     scripts:
       - { name: announce, when: post-join, text: touch ran, scope: node }
       - { name: early, phase: pre, text: touch ran }
 ";
-    let project = Project::new(&SMALL.replace("    members:\n", &format!("{}    members:\n", &scripts[1..])));
+    let project = Project::new(&SMALL.replace("    members:\n", &format!("{}    members:\n", &text[1..])));
     let ran = project.run(&["apply", "--simulate", "--yes"]);
     assert_eq!(ran.code, 0, "{}", ran.all());
     assert!(!project.path().join("ran").exists());
@@ -146,6 +146,15 @@ fn scripts_are_shown_and_never_run_in_the_simulated_world() {
         "{scripts}"
     );
     assert_eq!(project.run(&["plan", "--simulate"]).stdout, "prod: nothing to do.\n");
+    // Another machine has its own hook; what was done in a phase is done.
+    let more =
+        SMALL.replace("      w2:", "      w3: { node: metal, role: worker, ip: 10.0.0.23 }\n      w2:");
+    let more = more.replace("    members:\n", &format!("{}    members:\n", &text[1..]));
+    project.write("nix8s.yaml", more.as_bytes());
+    let ran = project.run(&["apply", "--simulate", "--yes"]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    let status = project.run(&["status", "--simulate", "-o", "json"]).json();
+    assert_eq!(status["clusters"][0]["scripts"][0]["done"].as_u64(), Some(4), "{status}");
 }
 
 #[test]

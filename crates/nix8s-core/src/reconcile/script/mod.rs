@@ -29,6 +29,7 @@ pub use phase::Belongs;
 pub use phase::barrier;
 pub use phase::belongs;
 pub use phase::order;
+pub use phase::phase_of_reconciler;
 
 /// Plans what no other step brings along.
 pub(super) fn plan(cx: &Cx<'_>, out: &mut Out<'_, '_>) {

@@ -94,6 +94,17 @@ fn phase_of(kind: EffectKind) -> Option<&'static str> {
     }
 }
 
+/// The phase that a reconciler works in; `None`: in all of them.
+pub fn phase_of_reconciler(name: &str) -> Option<&'static str> {
+    match name {
+        "secrets" => Some("pre"),
+        "machine" => Some("provisioning"),
+        "platform" => Some("cozystack"),
+        "script" => None,
+        _ => Some("kubernetes"),
+    }
+}
+
 /// The order of a phase that nix8s brings.
 pub fn order(cx: &Cx<'_>, name: &str) -> u32 {
     order_in(cx.cluster, name)
