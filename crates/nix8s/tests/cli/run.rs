@@ -26,7 +26,9 @@ struct Loop {
 
 impl Loop {
     fn begin(project: &Project) -> Self {
-        let args = ["run", "--simulate", "--pace", "200", "-o", "json", "--listen", "127.0.0.1:0"];
+        // Paced time goes on while this computer is busy with something else, and timeouts with it: a minute in a tenth of
+        // a second leaves room for that.
+        let args = ["run", "--simulate", "--pace", "10", "-o", "json", "--listen", "127.0.0.1:0"];
         let mut child = project.command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
