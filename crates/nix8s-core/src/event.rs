@@ -1,5 +1,6 @@
 //! What happened: the append-only record that the past is read from. Versioned JSON, one event a line.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
@@ -144,6 +145,26 @@ pub enum What {
         /// How much of it may be erased; `None`: that is taken back.
         scope: Option<EraseScope>,
     },
+    /// `state migrate`: what the state directory of an earlier design said.
+    Migrated {
+        /// Where it is.
+        from: String,
+        /// The cluster exists.
+        initialized: bool,
+        /// Who initialised it.
+        first_server: Option<MachineName>,
+        /// Machines that were installed.
+        machines: BTreeMap<MachineName, Migrated>,
+    },
+}
+
+/// A machine in the state of an earlier design.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Migrated {
+    /// As what it was a member; `None`: it was installed only.
+    pub joined: Option<Role>,
+    /// It was marked for removal.
+    pub delete: bool,
 }
 
 /// Why a step failed.

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::event::Event;
 use crate::event::Failure;
+use crate::event::Migrated;
 use crate::event::What;
 use crate::model::MachineName;
 use crate::model::Role;
@@ -257,6 +258,29 @@ impl Past {
             What::HooksKnown { names } => self.know_hooks(names, at),
             What::Rebuild { machine } => self.machine(machine).rebuild = true,
             What::Reinstall { machine, scope } => self.machine(machine).reinstall = *scope,
+            What::Migrated { from: _, initialized, first_server, machines } => {
+                if *initialized {
+                    self.initialized.get_or_insert(at);
+                }
+                if self.first_server.is_none() {
+                    self.first_server.clone_from(first_server);
+                }
+                for (name, migrated) in machines {
+                    self.migrated(name, migrated, at);
+                }
+            }
+        }
+    }
+
+    /// A machine that an earlier design installed: its mark, and the hardware that it is on, are still to be seen.
+    fn migrated(&mut self, name: &MachineName, migrated: &Migrated, at: Timestamp) {
+        let past = self.machine(name);
+        past.installs = past.installs.max(1);
+        let installation = format!("migrated-{name}");
+        past.provisioned.get_or_insert(Provisioned { installation, uuid: None, at });
+        past.delete |= migrated.delete;
+        if let (None, Some(role)) = (&past.joined, migrated.joined) {
+            past.joined = Some(Joined { role, uid: None, at });
         }
     }
 

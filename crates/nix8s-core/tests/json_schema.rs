@@ -9,7 +9,7 @@ use nix8s_core::input::schema::json_schema::json_schema;
 use serde_json::Value;
 
 fn read(name: &str, bytes: &[u8]) -> Value {
-    let mut report = Report::on(vec![name.to_owned()]);
+    let mut report = Report::on(vec![Some(name.to_owned())]);
     let tree = parse(0, bytes, &mut report).unwrap_or_else(|| panic!("{name} is no YAML"));
     json::value(&tree)
 }

@@ -46,7 +46,8 @@ pub struct Cli {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Everywhere")]
 pub struct Global {
-    /// The configuration: a file, a folder, or `-` for stdin; else nix8s.yaml, .yml or .json here or in a parent folder
+    /// The configuration: a file, a folder, or `-` for stdin; else nix8s.yaml, .yml or .json, or a flake.nix, here or in
+    /// a parent folder
     #[arg(long, global = true, value_name = "PATH", env = "NIX8S_CONFIG", hide_env_values = true)]
     pub config: Option<PathBuf>,
     /// Where state is kept, one folder per cluster [default: $XDG_STATE_HOME/nix8s]
@@ -118,6 +119,7 @@ pub enum Command {
     Node(commands::node::NodeArgs),
     Ssh(commands::ssh::SshArgs),
     Logs(commands::logs::LogsArgs),
+    State(commands::state::StateArgs),
     Completions(commands::completions::CompletionsArgs),
     Man(commands::man::ManArgs),
     Version(commands::version::VersionArgs),

@@ -82,6 +82,8 @@ pub struct CliError {
     pub message: String,
     /// What caused it; its chain is printed once.
     pub source: Option<Box<dyn Error + Send + Sync>>,
+    /// The last lines of what a program said about it, printed below.
+    pub said: Vec<String>,
     /// What to try: sentences.
     pub hints: Vec<String>,
     /// Problems of the configuration, for programs; people have been shown them.
@@ -91,12 +93,24 @@ pub struct CliError {
 impl CliError {
     /// An error with nothing below it.
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), source: None, hints: Vec::new(), problems: Vec::new() }
+        Self {
+            exit,
+            message: message.into(),
+            source: None,
+            said: Vec::new(),
+            hints: Vec::new(),
+            problems: Vec::new(),
+        }
     }
 
     /// The same, caused by something.
     pub fn because(self, source: impl Error + Send + Sync + 'static) -> Self {
         Self { source: Some(Box::new(source)), ..self }
+    }
+
+    /// The same with what a program said.
+    pub fn said(self, said: Vec<String>) -> Self {
+        Self { said, ..self }
     }
 
     /// The same with advice.

@@ -10,6 +10,7 @@ pub mod hive;
 pub mod note;
 pub mod secret;
 pub mod source;
+pub mod state;
 
 use serde_json::Value;
 

@@ -32,7 +32,7 @@ impl Source {
     /// # Errors
     /// When it is not JSON, or no map.
     pub fn parse(name: &str, bytes: &[u8]) -> Result<Self, Vec<Diagnostic>> {
-        let mut report = Report::on(vec![name.to_owned()]);
+        let mut report = Report::on(vec![Some(name.to_owned())]);
         let Some(root) = parse(0, bytes, &mut report) else { return Err(report.into_diagnostics()) };
         if !matches!(root.value, Value::Map(_)) {
             let message = format!("is {}, but should be a map", root.kind());

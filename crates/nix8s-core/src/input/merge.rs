@@ -23,7 +23,7 @@ pub fn merge(parts: Vec<(At, Tree)>, report: &mut Report) -> Tree {
             document.span = span;
         }
         let tree = match at {
-            At::Document => tree,
+            At::Document | At::Flake => tree,
             At::Key(key) => nest(&[&key], tree),
             At::Node(name) => nest(&["nodes", &name], tree),
             At::Cluster(name) => nest(&["clusters", &name], tree),
@@ -94,7 +94,7 @@ fn lay(into: &mut Tree, from: Tree, path: &Path<'_>, here: &Together, report: &m
             lay(&mut entries[at].tree, entry.tree, path, &below, report);
         } else {
             let first = report.show(entries[at].key_span);
-            let message = format!("{} is given here and at {first}", quoted(&entry.key));
+            let message = format!("{} is given here and {first}", quoted(&entry.key));
             let help = Some("keep it in one of the two places".to_owned());
             report.error(Problem { code: code::GIVEN_TWICE, span: entry.key_span, path, message, help });
         }

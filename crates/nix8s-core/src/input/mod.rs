@@ -43,6 +43,8 @@ pub struct Source {
 pub enum At {
     /// All of it, or a fragment with any of the top-level keys.
     Document,
+    /// All of it, as Nix printed it: its lines and columns are nothing that a person has written.
+    Flake,
     /// `nodes.<name>`.
     Node(String),
     /// `clusters.<name>`.
@@ -71,7 +73,7 @@ pub fn load(sources: &[Source]) -> Loaded {
 
 /// The document of all sources, checked, in today's spellings.
 fn read(sources: &[Source]) -> (Tree, Report) {
-    let mut report = Report::on(sources.iter().map(|source| source.name.clone()).collect());
+    let mut report = Report::on(sources.iter().map(file).collect());
     let mut parts = Vec::new();
     for (index, source) in sources.iter().enumerate() {
         let Ok(file) = u16::try_from(index) else { break };
@@ -86,6 +88,14 @@ fn read(sources: &[Source]) -> (Tree, Report) {
     check::level::check(&document, &mut report);
     check::provisioning::check(&document, &mut report);
     (document, report)
+}
+
+/// The file that a place of a source is shown in, if a person can look there.
+fn file(source: &Source) -> Option<String> {
+    match source.at {
+        At::Flake => None,
+        At::Document | At::Node(_) | At::Cluster(_) | At::Key(_) => Some(source.name.clone()),
+    }
 }
 
 /// The resolved document for people and for Nix: one entry per member with everything from its template and the

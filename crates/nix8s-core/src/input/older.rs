@@ -199,10 +199,8 @@ fn put(tree: &mut Tree, from: &[&str], to: &[&str], mut entry: Entry, path: &Pat
 
 fn twice(entry: &Entry, [from, to]: [&[&str]; 2], now: Span, path: &Path<'_>, report: &mut Report) {
     let to = to.join(".");
-    let message = format!(
-        "is an older spelling of {to}, which is given as well at {}; that one holds",
-        report.show(now)
-    );
+    let message =
+        format!("is an older spelling of {to}, which is given as well {}; that one holds", report.show(now));
     let help = Some("remove this one".to_owned());
     let path = format!("{path}.{}", from.join("."));
     let path = &Path::Printed(&path);

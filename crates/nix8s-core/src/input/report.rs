@@ -14,7 +14,8 @@ const KEPT_MAX: usize = 1_000;
 /// Where problems are collected.
 #[derive(Debug, Default)]
 pub struct Report {
-    files: Vec<String>,
+    /// `None` for a source without places that a person could look at.
+    files: Vec<Option<String>>,
     kept: Vec<(Span, Diagnostic)>,
     errors: usize,
     dropped: usize,
@@ -97,7 +98,7 @@ pub fn quoted(text: &str) -> String {
 
 impl Report {
     /// A report on sources with these names.
-    pub fn on(files: Vec<String>) -> Self {
+    pub fn on(files: Vec<Option<String>>) -> Self {
         Self { files, ..Self::default() }
     }
 
@@ -117,16 +118,17 @@ impl Report {
         self.errors == 0
     }
 
-    /// Where something stands, for people: `nodes/a.yaml:3:5`.
+    /// Where something stands, for people: `at nodes/a.yaml:3:5`.
     pub fn show(&self, span: Span) -> String {
         match self.place(span) {
-            Some(place) => format!("{}:{}:{}", place.file, place.line, place.column),
-            None => "an unknown place".to_owned(),
+            Some(place) => format!("at {}:{}:{}", place.file, place.line, place.column),
+            None if span.line > 0 => "in the flake".to_owned(),
+            None => "at an unknown place".to_owned(),
         }
     }
 
     fn place(&self, span: Span) -> Option<Place> {
-        let file = self.files.get(usize::from(span.file)).filter(|_| span.line > 0)?;
+        let file = self.files.get(usize::from(span.file)).filter(|_| span.line > 0)?.as_ref()?;
         Some(Place { file: file.clone(), line: span.line, column: span.column })
     }
 

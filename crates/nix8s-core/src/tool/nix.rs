@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Command;
 use super::NotUnderstood;
+use super::Output;
 use super::json;
 use super::known::Known;
 use super::known::lasting;
@@ -31,6 +32,51 @@ pub fn evaluated(stdout: &str) -> Result<BTreeMap<MachineName, System>, NotUnder
     json("nix eval", stdout)
 }
 
+/// Options for a Nix that has not been told to know flakes.
+const FLAKES: [&str; 2] = ["--extra-experimental-features", "nix-command flakes"];
+
+/// The document of a flake, as JSON. `dir` is absolute. What is not locked yet is looked up and not written down:
+/// reading changes nothing.
+pub fn document(dir: &str) -> Command {
+    let attribute = format!("{dir}#nix8s");
+    let options = ["eval", "--json", "--no-write-lock-file", &attribute];
+    Command::here(["nix"].into_iter().chain(FLAKES).chain(options), Duration::from_secs(1800))
+}
+
+/// Why Nix gave no document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The flake evaluates and has no such output.
+    NoOutput,
+    /// Git does not know the file, so that Nix does not see it.
+    NotTracked,
+    /// A function stands where data is meant.
+    Function,
+    /// Something else, of which nix's own words tell.
+    Other,
+}
+
+/// Reads why [`document`] failed.
+pub fn refusal(output: &Output) -> Refusal {
+    /// What each is known by.
+    const SAYS: &[(&str, Refusal)] = &[
+        ("does not provide attribute", Refusal::NoOutput),
+        ("is not tracked by Git", Refusal::NotTracked),
+        ("-source/flake.nix': No such file or directory", Refusal::NotTracked),
+        ("cannot convert a function", Refusal::Function),
+    ];
+    let said = SAYS.iter().find(|(says, _)| output.stderr.contains(says));
+    said.map_or(Refusal::Other, |(_, refusal)| *refusal)
+}
+
+/// Whether what an evaluation printed is JSON; what it means is not asked.
+///
+/// # Errors
+/// When it is not.
+pub fn is_json(stdout: &str) -> Result<(), NotUnderstood> {
+    json::<serde::de::IgnoredAny>("nix eval", stdout).map(|_| ())
+}
+
 /// What to evaluate for an import.
 #[derive(Debug, Clone, Copy)]
 pub enum Earlier<'a> {
@@ -44,7 +90,7 @@ pub enum Earlier<'a> {
 
 /// Reads a document of an earlier design as JSON, without copying any path into the store.
 pub fn read_earlier(what: Earlier<'_>) -> Command {
-    let mut argv = vec!["nix", "--extra-experimental-features", "nix-command flakes", "eval", "--json"];
+    let mut argv = vec!["nix", FLAKES[0], FLAKES[1], "eval", "--json"];
     let folder;
     match what {
         Earlier::File(file) => argv.extend(["--file", file]),
@@ -130,6 +176,48 @@ mod tests {
         assert_eq!(quoted(r"a\"), r#""a\\""#);
         assert_eq!(quoted("${builtins.abort x} $$ $"), r#""\${builtins.abort x} $$ $""#);
         assert_eq!(quoted("$${x}"), r#""$\${x}""#);
+    }
+
+    #[test]
+    fn a_flakes_document_is_read_and_nothing_is_written() {
+        let command = document("/srv/my clusters");
+        let expected = [
+            "nix",
+            "--extra-experimental-features",
+            "nix-command flakes",
+            "eval",
+            "--json",
+            "--no-write-lock-file",
+            "/srv/my clusters#nix8s",
+        ];
+        assert_eq!(command.argv, expected);
+    }
+
+    /// What Nix 2.26 says, and for files outside of Git what older ones said.
+    #[test]
+    fn why_there_is_no_document_is_read_from_what_nix_says() {
+        let cases = [
+            (
+                "error: flake 'path:/srv/x' does not provide attribute 'packages.x86_64-linux.nix8s', \
+                 'legacyPackages.x86_64-linux.nix8s' or 'nix8s'",
+                Refusal::NoOutput,
+            ),
+            (
+                "error: Path 'flake.nix' in the repository \"/srv/x\" is not tracked by Git.",
+                Refusal::NotTracked,
+            ),
+            (
+                "error: getting status of '/nix/store/0a-source/flake.nix': No such file or directory",
+                Refusal::NotTracked,
+            ),
+            ("error: cannot convert a function to JSON", Refusal::Function),
+            ("error: attribute 'disk' missing", Refusal::Other),
+        ];
+        for (stderr, expected) in cases {
+            let output = Output { status: 1, stdout: String::new(), stderr: stderr.to_owned() };
+            assert_eq!(refusal(&output), expected, "{stderr}");
+        }
+        assert!(is_json("{}").is_ok() && is_json("<html>").is_err());
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod lock;
 pub mod log;
 pub mod marker;
 pub mod memory;
+pub mod older;
 pub mod overview;
 pub mod snapshot;
 

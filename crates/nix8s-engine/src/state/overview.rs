@@ -293,7 +293,8 @@ impl Overview {
             | What::Retry { .. }
             | What::HooksKnown { .. }
             | What::Rebuild { .. }
-            | What::Reinstall { .. } => {}
+            | What::Reinstall { .. }
+            | What::Migrated { .. } => {}
         }
     }
 

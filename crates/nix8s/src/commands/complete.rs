@@ -131,8 +131,12 @@ impl Line {
         let from = std::env::current_dir().ok()?;
         let search = Search { config: self.config.as_deref(), from: &from };
         // `-` would wait for a document that nobody types while completing.
-        let sources = source::read(&search, &mut io::empty()).ok()?;
-        input::load(&sources).fleet
+        let found = source::find(&search, &mut io::empty()).ok()?;
+        // A flake may take a minute, and is evaluated for no key press; remembered names are there all the same.
+        if found.flake.is_some() {
+            return None;
+        }
+        input::load(&found.texts).fleet
     }
 
     /// Clusters that are remembered, with their folders.

@@ -8,6 +8,7 @@ mod consent;
 pub mod events;
 pub mod explain;
 pub mod graph;
+mod here;
 pub mod init;
 pub mod logs;
 pub mod man;
@@ -24,6 +25,7 @@ pub mod run;
 mod scratch;
 mod signal;
 pub mod ssh;
+pub mod state;
 pub mod status;
 pub mod validate;
 pub mod version;
@@ -101,6 +103,7 @@ fn dispatch(cx: &Cx<'_>, command: &Command) -> Result<Exit, CliError> {
         Command::Node(args) => node::run(cx, args),
         Command::Ssh(args) => ssh::run(cx, args),
         Command::Logs(args) => logs::run(cx, args),
+        Command::State(args) => state::run(cx, args),
         Command::Completions(args) => completions::run(cx, args),
         Command::Man(args) => man::run(cx, args),
         Command::Version(args) => version::run(cx, args),
@@ -135,6 +138,9 @@ fn check(global: &Global, command: &Command) -> Result<(), CliError> {
 fn report(out: &Output, error: &CliError) {
     let paint = out.paint_err;
     out.say(&format!("{} {}", paint.red("error:"), clean(&error.to_string())));
+    for line in &error.said {
+        out.say(&format!("  {}", clean(line)));
+    }
     for hint in &error.hints {
         out.say(&format!("{} {}", paint.green("hint:"), clean(hint)));
     }
@@ -145,6 +151,7 @@ fn report(out: &Output, error: &CliError) {
             "error": {
                 "kind": error.exit.as_str(),
                 "message": error.to_string(),
+                "said": error.said,
                 "hints": error.hints,
                 "problems": error.problems,
             },

@@ -1,6 +1,6 @@
 //! `nix8s node`.
 
-mod again;
+pub mod again;
 mod change;
 mod show;
 

@@ -1,6 +1,7 @@
 //! The configuration that a command works on, and which of its clusters.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use nix8s_core::input::Diagnostic;
@@ -8,36 +9,109 @@ use nix8s_core::input::Severity;
 use nix8s_core::input::Source;
 use nix8s_core::model::Cluster;
 use nix8s_core::model::Fleet;
+use nix8s_core::tool::nix::Refusal;
+use nix8s_engine::port::ExecError;
 use nix8s_engine::source;
+use nix8s_engine::source::Found;
 use nix8s_engine::source::Search;
 use nix8s_engine::source::SourceError;
+use nix8s_engine::source::evaluate::EvaluateError;
 
 use crate::commands::Cx;
+use crate::commands::here;
 use crate::error::CliError;
 use crate::error::Exit;
 use crate::output::Detail;
 use crate::report::diagnostic;
 
-/// Finds and reads the texts of the configuration.
+/// Finds and reads the sources of the configuration.
 pub fn sources(cx: &Cx<'_>) -> Result<Vec<Source>, CliError> {
+    let found = found(cx)?;
+    if let (Some(flake), Detail::Verbose) = (&found.passed_over, cx.out.detail) {
+        let flake = flake.display();
+        cx.out.say(&format!("{flake} is not read: the YAML beside it wins. `--config {flake}` reads it."));
+    }
+    here::wait(source::read(found, &here::programs()))?.map_err(unreadable)
+}
+
+/// The files of the configuration, of which a flake's is one; nothing is evaluated.
+pub fn files(cx: &Cx<'_>) -> Result<Vec<PathBuf>, CliError> {
+    let found = found(cx)?;
+    let texts = found.texts.into_iter().map(|text| text.name);
+    Ok(found.flake.map(|flake| flake.name).into_iter().chain(texts).map(PathBuf::from).collect())
+}
+
+fn found(cx: &Cx<'_>) -> Result<Found, CliError> {
     let from = std::env::current_dir().map_err(|error| {
         CliError::new(Exit::Failed, "could not tell the current directory").because(error)
     })?;
     let search = Search { config: cx.global.config.as_deref(), from: &from };
-    source::read(&search, &mut io::stdin().lock()).map_err(|error| {
-        let hint = match &error {
-            SourceError::NotFound { .. } | SourceError::EmptyFolder { .. } => {
-                Some("Write a nix8s.yaml, or name one with --config.")
-            }
-            SourceError::Flake { .. }
-            | SourceError::Several { .. }
-            | SourceError::Name { .. }
-            | SourceError::TooLarge { .. }
-            | SourceError::Read { .. } => None,
-        };
-        let wrong = CliError::new(Exit::Configuration, "could not read the configuration").because(error);
-        hint.into_iter().fold(wrong, CliError::hint)
-    })
+    source::find(&search, &mut io::stdin().lock()).map_err(unreadable)
+}
+
+fn unreadable(error: SourceError) -> CliError {
+    let (exit, said, hints) = match &error {
+        SourceError::NotFound { .. } | SourceError::EmptyFolder { .. } => {
+            let hint = "Begin with `nix8s init`, or name a configuration with --config.";
+            (Exit::Configuration, Vec::new(), vec![hint.to_owned()])
+        }
+        SourceError::Flake { source, .. } => (evaluation(source), words(source), unevaluated(source)),
+        SourceError::Several { .. }
+        | SourceError::Name { .. }
+        | SourceError::TooLarge { .. }
+        | SourceError::Read { .. } => (Exit::Configuration, Vec::new(), Vec::new()),
+    };
+    let wrong = CliError::new(exit, "could not read the configuration").because(error).said(said);
+    hints.into_iter().fold(wrong, CliError::hint)
+}
+
+/// How a command ends whose evaluation failed.
+pub fn evaluation(error: &EvaluateError) -> Exit {
+    match error {
+        EvaluateError::Exec(ExecError::Missing { .. }) => Exit::Program,
+        EvaluateError::Exec(_) | EvaluateError::TooLong { .. } => Exit::Failed,
+        EvaluateError::Refused { .. }
+        | EvaluateError::NotJson(_)
+        | EvaluateError::TooLarge
+        | EvaluateError::Name => Exit::Configuration,
+    }
+}
+
+/// What nix said when it refused.
+pub fn words(error: &EvaluateError) -> Vec<String> {
+    match error {
+        EvaluateError::Refused { words, .. } => words.clone(),
+        EvaluateError::Exec(_)
+        | EvaluateError::TooLong { .. }
+        | EvaluateError::NotJson(_)
+        | EvaluateError::TooLarge
+        | EvaluateError::Name => Vec::new(),
+    }
+}
+
+/// What to do about an evaluation that failed.
+pub fn unevaluated(error: &EvaluateError) -> Vec<String> {
+    let hint = match error {
+        EvaluateError::Exec(ExecError::Missing { .. }) => {
+            "Install Nix, 2.18 or newer: https://nixos.org/download, or your system's package `nix`."
+        }
+        EvaluateError::Refused { why: Refusal::NoOutput, .. } => {
+            "The flake needs an output `nix8s`, the configuration; `nix8s init --format flake DIR` shows one."
+        }
+        EvaluateError::Refused { why: Refusal::NotTracked, .. } => {
+            "In a Git repository Nix sees only files that Git knows: `git add` them; a commit is not needed."
+        }
+        EvaluateError::Refused { why: Refusal::Function, .. } => {
+            "The output is data, as JSON would hold it: functions and modules stay inside of the flake."
+        }
+        EvaluateError::NotJson(_) => "Is the `nix` on your PATH the package manager?",
+        EvaluateError::Exec(_)
+        | EvaluateError::TooLong { .. }
+        | EvaluateError::Refused { why: Refusal::Other, .. }
+        | EvaluateError::TooLarge
+        | EvaluateError::Name => return Vec::new(),
+    };
+    vec![hint.to_owned()]
 }
 
 /// The folder of the configuration: where users' scripts run.

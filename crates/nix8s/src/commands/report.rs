@@ -1,6 +1,5 @@
 //! `nix8s report`.
 
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -9,8 +8,6 @@ use nix8s_core::input;
 use nix8s_core::model::Cluster;
 use nix8s_core::model::ClusterName;
 use nix8s_engine::port::Store;
-use nix8s_engine::source;
-use nix8s_engine::source::Search;
 use serde_json::json;
 
 use crate::commands::Cx;
@@ -140,9 +137,7 @@ fn chosen(runs: Vec<Run>, which: Option<&str>) -> Result<Vec<Run>, CliError> {
 
 /// The cluster as it is configured, if the configuration can be read: a report is also made where it is not.
 fn configured(cx: &Cx<'_>, name: &ClusterName) -> Option<Arc<Cluster>> {
-    let from = std::env::current_dir().ok()?;
-    let search = Search { config: cx.global.config.as_deref(), from: &from };
-    let sources = source::read(&search, &mut io::stdin().lock()).ok()?;
+    let sources = project::sources(cx).ok()?;
     let fleet = input::load(&sources).fleet?;
     fleet.clusters.values().find(|cluster| cluster.name == *name).cloned()
 }

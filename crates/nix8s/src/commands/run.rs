@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -90,7 +89,7 @@ pub fn run(cx: &Cx<'_>, args: &RunArgs) -> Result<Exit, CliError> {
         cx.out.say(&format!("Listening at http://{here}: /metrics, /healthz, /readyz."));
     }
     // Watched before it is read again: what changes in between is told and not missed.
-    let _watcher = watcher::watch(&sources(cx)?, state.root(), &keeper.caller)?;
+    let _watcher = watcher::watch(&project::files(cx)?, state.root(), &keeper.caller)?;
     let screen = Screen::new(cx.out, world::time(cx.global));
     let mut stop = signal::stop(screen.teller())?;
     let runtime = world::runtime(cx.global)?;
@@ -131,11 +130,6 @@ fn refuse(cx: &Cx<'_>) -> Result<(), CliError> {
         .hint("Name a file or a folder with --config."));
     }
     Ok(())
-}
-
-/// The files of the configuration.
-fn sources(cx: &Cx<'_>) -> Result<Vec<PathBuf>, CliError> {
-    Ok(project::sources(cx)?.into_iter().map(|source| PathBuf::from(source.name)).collect())
 }
 
 impl Keeper<'_> {

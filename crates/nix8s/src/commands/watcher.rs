@@ -43,7 +43,7 @@ pub fn watch(sources: &[PathBuf], state: &Path, caller: &Caller) -> Result<Recom
         }
     })
     .map_err(unwatchable)?;
-    for folder in folders(sources).iter().map(PathBuf::as_path).chain([state]) {
+    for folder in folders(sources, state).iter().map(PathBuf::as_path).chain([state]) {
         watcher.watch(folder, RecursiveMode::NonRecursive).map_err(unwatchable)?;
     }
     let caller = caller.clone();
@@ -105,7 +105,7 @@ fn there(path: &Path) -> PathBuf {
 }
 
 /// The folders in which files of the configuration are, or may come to be.
-fn folders(sources: &[PathBuf]) -> BTreeSet<PathBuf> {
+fn folders(sources: &[PathBuf], state: &Path) -> BTreeSet<PathBuf> {
     let here = |path: &Path| if path == Path::new("") { PathBuf::from(".") } else { path.to_owned() };
     let mut folders: BTreeSet<PathBuf> = sources.iter().filter_map(|file| file.parent()).map(here).collect();
     // A folder's other parts may be empty as yet.
@@ -117,7 +117,30 @@ fn folders(sources: &[PathBuf]) -> BTreeSet<PathBuf> {
         });
         folders.extend(above.map(here));
     }
+    // What a flake reads is anywhere below it.
+    for flake in sources.iter().filter(|file| file.extension().is_some_and(|end| end == "nix")) {
+        below(&here(flake.parent().unwrap_or(flake)), state, &mut folders);
+    }
     folders
+}
+
+/// Folders of a project, without hidden ones, links (`result` leads into the store) and state.
+fn below(folder: &Path, state: &Path, folders: &mut BTreeSet<PathBuf>) {
+    /// A project has dozens. What is in the others is taken up with the next change that is noticed.
+    const FOLDERS_MAX: usize = 1000;
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.filter_map(Result::ok) {
+        let path = entry.path();
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        let is_hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+        let holds_state = state.parent().is_some_and(
+            |base| matches!((base.canonicalize(), path.canonicalize()), (Ok(base), Ok(path)) if base == path),
+        );
+        if is_folder && !is_hidden && !holds_state && folders.len() < FOLDERS_MAX {
+            folders.insert(path.clone());
+            below(&path, state, folders);
+        }
+    }
 }
 
 /// What an event means, if anything: nix8s itself writes a lot into its state directory.
@@ -128,7 +151,7 @@ pub fn news(event: &notify::Event, wake: &Path) -> Option<News> {
     let is_configuration = |path: &PathBuf| {
         let ending = path.extension().and_then(OsStr::to_str);
         let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        matches!(ending, Some("yaml" | "yml")) && !hidden
+        matches!(ending, Some("yaml" | "yml" | "nix" | "lock")) && !hidden
             || ending == Some("json") && !hidden && path.parent() != wake.parent()
     };
     if event.paths.iter().any(is_configuration) {
@@ -161,6 +184,8 @@ mod tests {
         let made = EventKind::Create(CreateKind::File);
         assert_eq!(of(written, "/project/nix8s.yaml"), Some(News::Configuration));
         assert_eq!(of(made, "/project/clusters/prod.json"), Some(News::Configuration));
+        assert_eq!(of(written, "/project/modules/disks.nix"), Some(News::Configuration));
+        assert_eq!(of(written, "/project/flake.lock"), Some(News::Configuration));
         assert_eq!(of(EventKind::Access(AccessKind::Any), "/project/nix8s.yaml"), None);
         assert_eq!(of(written, "/project/.nix8s.yaml.swp"), None);
         assert_eq!(of(written, "/project/.hidden.yaml"), None);
@@ -171,9 +196,22 @@ mod tests {
 
     #[test]
     fn the_folders_of_a_configuration_are_watched() {
-        let of = |names: &[&str]| folders(&names.iter().map(PathBuf::from).collect::<Vec<_>>());
+        let of = |names: &[&str]| {
+            folders(&names.iter().map(PathBuf::from).collect::<Vec<_>>(), Path::new("/state/prod"))
+        };
         assert_eq!(of(&["nix8s.yaml"]), BTreeSet::from([PathBuf::from(".")]));
         let both = BTreeSet::from([PathBuf::from("x"), PathBuf::from("x/nodes")]);
         assert_eq!(of(&["x/nodes/w.yaml"]), both);
+    }
+
+    #[test]
+    fn all_folders_of_a_flake_are_watched_but_for_state_and_hidden_ones() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["modules/deep", ".git/refs", "state/prod/nodes"] {
+            std::fs::create_dir_all(dir.path().join(name)).unwrap();
+        }
+        let found = folders(&[dir.path().join("flake.nix")], &dir.path().join("state/prod"));
+        let expected = ["", "modules", "modules/deep"].map(|name| dir.path().join(name));
+        assert_eq!(found, BTreeSet::from(expected.map(|path| path.components().collect())));
     }
 }

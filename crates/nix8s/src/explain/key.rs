@@ -23,7 +23,7 @@ const LINES_MAX: usize = 8;
 
 /// A page for each key.
 pub fn pages() -> Vec<Page> {
-    let mut report = Report::on(vec![String::new()]);
+    let mut report = Report::on(vec![Some(String::new())]);
     let tree = parse(0, EVERY_KEY.as_bytes(), &mut report);
     about::keys().into_iter().map(|(path, key)| page(&path, key, tree.as_ref())).collect()
 }

@@ -9,6 +9,7 @@ use nix8s_core::plan::Effect;
 use crate::output::Paint;
 use crate::output::clean;
 use crate::report::lines::took;
+use crate::report::names::count;
 use crate::report::words;
 
 /// One event: when, what became of what.
@@ -25,7 +26,8 @@ pub fn machine(what: &What) -> Option<&MachineName> {
         | What::ClusterFound
         | What::ApiLost
         | What::ApiBack
-        | What::HooksKnown { .. } => None,
+        | What::HooksKnown { .. }
+        | What::Migrated { .. } => None,
         What::Started { effect } | What::Done { effect, .. } | What::Failed { effect, .. } => {
             effect.machine()
         }
@@ -84,6 +86,10 @@ fn text(what: &What, paint: Paint) -> String {
             saw("asked   ", machine, &text)
         }
         What::Reinstall { machine, scope: None } => saw("asked   ", machine, "keep it as it is installed"),
+        What::Migrated { from, machines, .. } => {
+            let what = count(machines.len(), "machine");
+            format!("{} {what} taken over from the state in {}", paint.cyan("migrated"), clean(from))
+        }
     }
 }
 

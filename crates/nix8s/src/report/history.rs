@@ -186,6 +186,9 @@ impl Run {
             What::Reinstall { scope: None, .. } => {
                 self.mark(event, "asked: keep it as it is installed", News::Good);
             }
+            What::Migrated { from, .. } => {
+                self.mark(event, format!("taken over from the state in {from}"), News::Good);
+            }
         }
     }
 

@@ -114,6 +114,7 @@ pub struct Ran {
 }
 
 impl Ran {
+    /// What a process left.
     pub fn from(output: Output) -> Self {
         let code = output.status.code().unwrap_or_else(|| panic!("ended by a signal: {output:?}"));
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();

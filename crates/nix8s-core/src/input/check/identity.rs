@@ -58,8 +58,7 @@ pub fn check(cx: &Cx<'_>, members: &[Member<'_>], macs: &Macs, names: &mut Names
         let path = above.key(&member.entry.key);
         let span = member.entry.key_span;
         if let Some(first) = names.insert(member.machine.name.clone(), span) {
-            let message =
-                format!("the machine name {} is taken at {}", member.machine.name, report.show(first));
+            let message = format!("the machine name {} is taken {}", member.machine.name, report.show(first));
             let help = Some("host names are the same in no two places of a fleet: set name".to_owned());
             report.error(Problem { code: code::DUPLICATE_NAME, span, path: &path, message, help });
         }

@@ -2,15 +2,19 @@
 
 use std::io::Read;
 use std::path::Path;
-use std::process::Command;
 
 use nix8s_core::import::Design;
 use nix8s_core::input::At;
 use nix8s_core::input::Source;
-use nix8s_core::input::parse::SOURCE_MAX;
 use nix8s_core::tool::nix;
 use nix8s_core::tool::nix::Earlier;
+use nix8s_core::tool::nix::Refusal;
+use nix8s_engine::source;
+use nix8s_engine::source::evaluate;
+use nix8s_engine::source::evaluate::EvaluateError;
 
+use crate::commands::here;
+use crate::commands::project;
 use crate::error::CliError;
 use crate::error::Exit;
 
@@ -52,28 +56,25 @@ fn folder(design: Design, dir: &Path) -> Result<Vec<u8>, CliError> {
 
 /// Evaluates with nix. Paths below the current folder are written relative to it, as people do.
 fn evaluate(what: Earlier<'_>) -> Result<Vec<u8>, CliError> {
-    /// Lines of the program's own words that are shown.
-    const LINES_MAX: usize = 8;
-    let argv = nix::read_earlier(what).argv;
-    let (program, arguments) = argv.split_first().expect("a command has a program");
-    let ran = Command::new(program).args(arguments).output().map_err(|error| {
-        let missing = error.kind() == std::io::ErrorKind::NotFound;
-        let message = "could not run nix, which reads Nix files";
-        let failed = CliError::new(Exit::Program, message).because(error);
-        let hint =
-            "Install it (https://nixos.org/download), or evaluate where it is and import the JSON file.";
-        if missing { failed.hint(hint) } else { failed }
+    let command = nix::read_earlier(what);
+    let evaluated = here::wait(evaluate::evaluate(&command, &here::programs()))?;
+    let text = evaluated.map_err(|error| {
+        let hints = match &error {
+            // Those are about today's document.
+            EvaluateError::Refused { why: Refusal::NoOutput | Refusal::Function, .. } => Vec::new(),
+            error => project::unevaluated(error),
+        };
+        let (exit, said) = (project::evaluation(&error), project::words(&error));
+        let failed = CliError::new(exit, "could not evaluate the configuration").because(error).said(said);
+        let failed = hints.into_iter().fold(failed, CliError::hint);
+        if exit == Exit::Program {
+            failed.hint("Or evaluate it where nix is, and import the JSON file.")
+        } else {
+            failed
+        }
     })?;
-    if !ran.status.success() {
-        let words = String::from_utf8_lossy(&ran.stderr);
-        let lines: Vec<&str> = words.lines().filter(|line| !line.trim().is_empty()).collect();
-        let last = lines[lines.len().saturating_sub(LINES_MAX)..].join("\n  ");
-        let message = format!("nix could not evaluate the configuration:\n  {last}");
-        return Err(CliError::new(Exit::Configuration, message));
-    }
-    let text = String::from_utf8_lossy(&ran.stdout);
     let Ok(here) = std::env::current_dir().and_then(|here| here.canonicalize()) else {
-        return Ok(ran.stdout);
+        return Ok(text.into_bytes());
     };
     let inside = serde_json::Value::from(format!("{}/", here.display())).to_string();
     Ok(text.replace(inside.trim_end_matches('"'), "\"./").into_bytes())
@@ -81,14 +82,7 @@ fn evaluate(what: Earlier<'_>) -> Result<Vec<u8>, CliError> {
 
 /// Reads to the end, or to the limit of a source.
 fn limited(from: &mut dyn Read, name: &str) -> Result<Vec<u8>, CliError> {
-    let mut bytes = Vec::new();
-    let most = u64::try_from(SOURCE_MAX).expect("the limit fits 64 bits") + 1;
-    from.take(most).read_to_end(&mut bytes).map_err(|error| {
-        CliError::new(Exit::Configuration, format!("could not read {name}")).because(error)
-    })?;
-    if bytes.len() > SOURCE_MAX {
-        let message = format!("{name} is larger than the limit of {} MiB", SOURCE_MAX >> 20);
-        return Err(CliError::new(Exit::Configuration, message));
-    }
-    Ok(bytes)
+    source::read_limited(from, name).map_err(|error| {
+        CliError::new(Exit::Configuration, "could not read what is to be imported").because(error)
+    })
 }

@@ -200,7 +200,7 @@ fn record(cx: &Cx<'_>, found: &Found, command: &str, whats: Vec<What>) -> Result
 }
 
 /// A clock that shows the time of the last event.
-struct Last(Timestamp);
+pub struct Last(pub Timestamp);
 
 #[async_trait]
 impl Clock for Last {

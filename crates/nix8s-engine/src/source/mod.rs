@@ -1,5 +1,7 @@
 //! Finds the configuration and reads its files; what they mean is core's business.
 
+pub mod evaluate;
+
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
@@ -10,9 +12,15 @@ use std::path::PathBuf;
 use nix8s_core::input::At;
 use nix8s_core::input::Source;
 use nix8s_core::input::parse::SOURCE_MAX;
+use nix8s_core::tool::nix;
+
+use crate::port::Exec;
+use evaluate::EvaluateError;
 
 /// Names that are looked for in the current directory and its parents, in this order.
 const NAMES: &[&str] = &["nix8s.yaml", "nix8s.yml", "nix8s.json"];
+/// What is looked for where none of them is. They win over it: a project in YAML may have a flake for other things.
+const FLAKE: &str = "flake.nix";
 /// Top-level keys that may have a file of their own in a folder.
 const KEYS: &[&str] = &["provisioning", "reconciler", "policy", "bootstrap", "users"];
 /// Files of a folder together. 100,000 machines are some 30 MiB.
@@ -22,24 +30,25 @@ const TOTAL_MAX: usize = 256 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// Nothing was named and nothing was found.
-    #[error("no configuration: looked for {} in {from} and the directories above it", NAMES.join(", "))]
+    #[error("no configuration: looked for {} and {FLAKE} in {from} and the directories above it", NAMES.join(", "))]
     NotFound {
         /// Where the search began.
         from: PathBuf,
     },
     /// The folder holds none of the files of a configuration.
-    #[error("no configuration in {dir}: looked for {}, and for nodes/, clusters/, nix8s.d/ and {}", NAMES.join(", "), key_files())]
+    #[error("no configuration in {dir}: looked for {}, and for nodes/, clusters/, nix8s.d/, {} and {FLAKE}", NAMES.join(", "), key_files())]
     EmptyFolder {
         /// The folder.
         dir: PathBuf,
     },
-    /// A flake: read by a later version.
-    #[error(
-        "{dir} is a flake: configurations in Nix come with a later version of nix8s; name a YAML or JSON file with --config"
-    )]
+    /// A flake could not be evaluated.
+    #[error("could not evaluate {name}")]
     Flake {
-        /// The folder.
-        dir: PathBuf,
+        /// Its file, as the user named it.
+        name: String,
+        /// Why.
+        #[source]
+        source: EvaluateError,
     },
     /// The two forms contradict each other.
     #[error("{dir} holds several configurations: {}; keep one or name it with --config", names.join(", "))]
@@ -87,19 +96,66 @@ pub struct Search<'a> {
     pub from: &'a Path,
 }
 
-/// Finds and reads the sources of the configuration.
+/// The configuration as it was found: texts that have been read, and a flake that has not been evaluated yet.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// YAML and JSON; with a flake, the fragments beside it.
+    pub texts: Vec<Source>,
+    /// The flake.
+    pub flake: Option<Flake>,
+    /// A `flake.nix` that is not read, because texts stand beside it.
+    pub passed_over: Option<PathBuf>,
+}
+
+/// A flake that is the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flake {
+    /// Its folder.
+    pub dir: PathBuf,
+    /// Its `flake.nix`, as the user would name it.
+    pub name: String,
+}
+
+/// All sources of what was found; a flake is evaluated.
+///
+/// # Errors
+/// When that fails.
+pub async fn read(found: Found, exec: &dyn Exec) -> Result<Vec<Source>, SourceError> {
+    let Found { mut texts, flake, passed_over: _ } = found;
+    if let Some(flake) = flake {
+        texts.insert(0, evaluated(&flake, exec).await?);
+    }
+    Ok(texts)
+}
+
+async fn evaluated(flake: &Flake, exec: &dyn Exec) -> Result<Source, SourceError> {
+    let fail = |source| SourceError::Flake { name: flake.name.clone(), source };
+    let dir = flake.dir.to_str().filter(|dir| !dir.contains(['#', '?']));
+    let dir = dir.ok_or_else(|| fail(EvaluateError::Name))?;
+    let text = evaluate::evaluate(&nix::document(dir), exec).await.map_err(fail)?;
+    Ok(Source { name: flake.name.clone(), at: At::Flake, bytes: text.into_bytes() })
+}
+
+/// Finds the configuration and reads the texts of it; nothing is evaluated.
 ///
 /// # Errors
 /// When there is none, more than one, or one that cannot be read.
-pub fn read(search: &Search<'_>, stdin: &mut dyn Read) -> Result<Vec<Source>, SourceError> {
+pub fn find(search: &Search<'_>, stdin: &mut dyn Read) -> Result<Found, SourceError> {
+    let one = |source| Ok(Found { texts: vec![source], ..Found::default() });
     match search.config {
         Some(path) if path == Path::new("-") => {
             let bytes = read_limited(stdin, "<stdin>")?;
-            Ok(vec![Source { name: "<stdin>".to_owned(), at: At::Document, bytes }])
+            one(Source { name: "<stdin>".to_owned(), at: At::Document, bytes })
         }
         Some(path) => {
             let full = search.from.join(path);
-            if full.is_dir() { folder(&full, path) } else { Ok(vec![file(&full, path, At::Document)?]) }
+            match (full.is_dir(), full.parent()) {
+                (true, _) => folder(&full, path),
+                (false, Some(dir)) if full.ends_with(FLAKE) && full.is_file() => {
+                    flake(dir, path.parent().unwrap_or(path))
+                }
+                (false, _) => one(file(&full, path, At::Document)?),
+            }
         }
         None => found(search.from),
     }
@@ -126,42 +182,55 @@ pub fn root(search: &Search<'_>) -> Option<PathBuf> {
 }
 
 /// The nearest configuration file, here or above.
-fn found(from: &Path) -> Result<Vec<Source>, SourceError> {
+fn found(from: &Path) -> Result<Found, SourceError> {
     for dir in from.ancestors() {
-        let shown = |name: &str| if dir == from { PathBuf::from(name) } else { dir.join(name) };
+        let shown = if dir == from { Path::new("") } else { dir };
         let here: Vec<&str> = NAMES.iter().copied().filter(|name| dir.join(name).is_file()).collect();
         match here.as_slice() {
             [] if dir.join("nix8s.d").is_dir()
                 || dir.join("clusters").is_dir() && dir.join("nodes").is_dir() =>
             {
-                return folder(dir, if dir == from { Path::new("") } else { dir });
+                match folder(dir, shown) {
+                    // Folders of these names may be about something else.
+                    Err(SourceError::EmptyFolder { .. }) => {}
+                    other => return other,
+                }
             }
+            [] if dir.join(FLAKE).is_file() => return flake(dir, shown),
             [] => {}
             [name] => {
-                return beside(dir, file(&dir.join(name), &shown(name), At::Document)?, &shown("nix8s.d"));
+                let mut texts = vec![file(&dir.join(name), &shown.join(name), At::Document)?];
+                read_folder(&dir.join("nix8s.d"), &shown.join("nix8s.d"), &mut texts, |_| At::Document)?;
+                return Ok(texts_in(dir, shown, texts));
             }
             several => return Err(several_in(dir, several)),
-        }
-        if dir.join("flake.nix").is_file() {
-            return Err(SourceError::Flake { dir: dir.to_owned() });
         }
     }
     Err(SourceError::NotFound { from: from.to_owned() })
 }
 
-/// A found file and the fragments beside it.
-fn beside(dir: &Path, main: Source, shown: &Path) -> Result<Vec<Source>, SourceError> {
-    let mut sources = vec![main];
-    read_folder(&dir.join("nix8s.d"), shown, &mut sources, |_| At::Document)?;
-    Ok(sources)
+/// Texts, and whether a flake stands beside them.
+fn texts_in(dir: &Path, shown: &Path, texts: Vec<Source>) -> Found {
+    let passed_over = dir.join(FLAKE).is_file().then(|| shown.join(FLAKE));
+    Found { texts, flake: None, passed_over }
+}
+
+/// A flake, and the fragments beside it.
+fn flake(dir: &Path, shown: &Path) -> Result<Found, SourceError> {
+    let name = shown.join(FLAKE).display().to_string();
+    let fail = |source| SourceError::Read { name: name.clone(), source };
+    let flake = Flake { dir: dir.canonicalize().map_err(fail)?, name: name.clone() };
+    let mut texts = Vec::new();
+    read_folder(&dir.join("nix8s.d"), &shown.join("nix8s.d"), &mut texts, |_| At::Document)?;
+    Ok(Found { texts, flake: Some(flake), passed_over: None })
 }
 
 fn several_in(dir: &Path, names: &[&str]) -> SourceError {
     SourceError::Several { dir: dir.to_owned(), names: names.iter().map(|name| (*name).to_owned()).collect() }
 }
 
-/// The folder form: one file per template, cluster and top-level key.
-fn folder(dir: &Path, shown: &Path) -> Result<Vec<Source>, SourceError> {
+/// The folder form: one file per template, cluster and top-level key; without any, a flake.
+fn folder(dir: &Path, shown: &Path) -> Result<Found, SourceError> {
     let mut sources = Vec::new();
     let here: Vec<&str> = NAMES.iter().copied().filter(|name| dir.join(name).is_file()).collect();
     match here.as_slice() {
@@ -179,14 +248,14 @@ fn folder(dir: &Path, shown: &Path) -> Result<Vec<Source>, SourceError> {
             }
         }
     }
+    if sources.is_empty() && dir.join(FLAKE).is_file() {
+        return flake(dir, shown);
+    }
     read_folder(&dir.join("nix8s.d"), &shown.join("nix8s.d"), &mut sources, |_| At::Document)?;
-    if !sources.is_empty() {
-        return Ok(sources);
+    if sources.is_empty() {
+        return Err(SourceError::EmptyFolder { dir: dir.to_owned() });
     }
-    if dir.join("flake.nix").is_file() {
-        return Err(SourceError::Flake { dir: dir.to_owned() });
-    }
-    Err(SourceError::EmptyFolder { dir: dir.to_owned() })
+    Ok(texts_in(dir, shown, sources))
 }
 
 /// Every YAML and JSON file of a folder, by name; hidden files and other kinds are left alone.
@@ -236,7 +305,10 @@ fn file(path: &Path, shown: &Path, at: At) -> Result<Source, SourceError> {
 }
 
 /// Reads to the end, or to the limit: a device or an endless pipe must not take all memory.
-fn read_limited(from: &mut dyn Read, name: &str) -> Result<Vec<u8>, SourceError> {
+///
+/// # Errors
+/// When it is larger, or cannot be read.
+pub fn read_limited(from: &mut dyn Read, name: &str) -> Result<Vec<u8>, SourceError> {
     let mut bytes = Vec::new();
     let limit = u64::try_from(SOURCE_MAX).expect("the limit fits 64 bits") + 1;
     let read = from.take(limit).read_to_end(&mut bytes);
@@ -259,8 +331,9 @@ mod tests {
 
     fn read_in(dir: &Path, config: Option<&str>) -> Result<Vec<(String, At)>, String> {
         let search = Search { config: config.map(Path::new), from: dir };
-        let sources = read(&search, &mut &b"from: stdin"[..]).map_err(|error| error.to_string())?;
-        Ok(sources.into_iter().map(|source| (source.name, source.at)).collect())
+        let found = find(&search, &mut &b"from: stdin"[..]).map_err(|error| error.to_string())?;
+        let flake = found.flake.map(|flake| (flake.name, At::Flake));
+        Ok(flake.into_iter().chain(found.texts.into_iter().map(|text| (text.name, text.at))).collect())
     }
 
     fn document(name: &str) -> (String, At) {
@@ -319,7 +392,6 @@ mod tests {
     fn what_is_missing_is_said_with_what_was_looked_for() {
         let dir = tempfile::tempdir().expect("a folder");
         put(dir.path(), "empty/readme.md", "");
-        put(dir.path(), "flake/flake.nix", "{}");
         put(dir.path(), "two/nix8s.yaml", "");
         put(dir.path(), "two/nix8s.json", "");
         let here = dir.path().display();
@@ -329,10 +401,9 @@ mod tests {
             fails("empty"),
             format!(
                 "no configuration in {here}/empty: looked for nix8s.yaml, nix8s.yml, nix8s.json, and for nodes/, \
-                 clusters/, nix8s.d/ and provisioning.yaml, reconciler.yaml, policy.yaml, bootstrap.yaml, users.yaml"
+                 clusters/, nix8s.d/, provisioning.yaml, reconciler.yaml, policy.yaml, bootstrap.yaml, users.yaml and flake.nix"
             )
         );
-        assert!(fails("flake").contains("configurations in Nix come with a later version"));
         assert_eq!(
             fails("two"),
             format!(
@@ -342,9 +413,39 @@ mod tests {
     }
 
     #[test]
+    fn a_flake_is_found_with_its_fragments_where_there_is_no_yaml() {
+        let dir = tempfile::tempdir().expect("a folder");
+        put(dir.path(), "p/flake.nix", "{}");
+        put(dir.path(), "p/nix8s.d/found.yaml", "");
+        put(dir.path(), "p/nodes/worker.nix", "{}");
+        put(dir.path(), "p/clusters/prod.nix", "{}");
+        let both = |shown: &str| {
+            vec![(format!("{shown}flake.nix"), At::Flake), document(&format!("{shown}nix8s.d/found.yaml"))]
+        };
+        assert_eq!(read_in(dir.path(), Some("p")), Ok(both("p/")));
+        assert_eq!(read_in(dir.path(), Some("p/flake.nix")), Ok(both("p/")));
+        assert_eq!(read_in(&dir.path().join("p"), None), Ok(both("")));
+        let above = format!("{}/", dir.path().join("p").display());
+        assert_eq!(read_in(&dir.path().join("p/nodes"), None), Ok(both(&above)));
+    }
+
+    #[test]
+    fn yaml_wins_over_a_flake_beside_it_unless_that_is_named() {
+        let dir = tempfile::tempdir().expect("a folder");
+        put(dir.path(), "nix8s.yaml", "");
+        put(dir.path(), "flake.nix", "{}");
+        assert_eq!(read_in(dir.path(), None), Ok(vec![document("nix8s.yaml")]));
+        assert_eq!(read_in(dir.path(), Some(".")), Ok(vec![document("./nix8s.yaml")]));
+        assert_eq!(read_in(dir.path(), Some("flake.nix")), Ok(vec![("flake.nix".to_owned(), At::Flake)]));
+        let search = Search { config: None, from: dir.path() };
+        let found = find(&search, &mut io::empty()).expect("it can be read");
+        assert_eq!(found.passed_over, Some(PathBuf::from("flake.nix")));
+    }
+
+    #[test]
     fn endless_input_is_cut_off() {
         let search = Search { config: Some(Path::new("-")), from: Path::new("/") };
-        let error = read(&search, &mut io::repeat(b'a')).expect_err("it never ends");
+        let error = find(&search, &mut io::repeat(b'a')).expect_err("it never ends");
         assert_eq!(error.to_string(), "<stdin> is larger than the limit of 64 MiB");
     }
 }
