@@ -61,6 +61,16 @@ fn outcome(steps: &[&Step]) -> Vec<String> {
     words.extend(counted("rolls back", EffectKind::Rollback));
     words.extend(counted("restarts Kubernetes on", EffectKind::Restart));
     words.extend(counted("removes", EffectKind::Forget));
+    let scripts: BTreeSet<&str> = steps
+        .iter()
+        .filter_map(|step| match &step.effect {
+            Effect::RunScript { script, .. } => Some(script.as_str()),
+            _ => None,
+        })
+        .collect();
+    if !scripts.is_empty() {
+        words.push(format!("runs {}", count(scripts.len(), "script")));
+    }
     if words.is_empty() {
         words = small(&machines);
     }

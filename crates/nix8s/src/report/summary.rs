@@ -16,7 +16,6 @@ use serde_json::json;
 use crate::commands::Cx;
 use crate::output::Detail;
 use crate::output::Format;
-use crate::output::Paint;
 use crate::report::lines;
 use crate::report::names::count;
 use crate::report::waits;
@@ -39,7 +38,7 @@ pub struct Run<'a> {
 /// Shows how a run ended.
 pub fn show(cx: &Cx<'_>, run: &Run<'_>) {
     match cx.out.format {
-        Format::Text => cx.out.data(&text(run, cx.out.detail, cx.out.paint)),
+        Format::Text => cx.out.data(&text(cx, run)),
         Format::Json => cx.out.json_line(&document(run)),
     }
 }
@@ -62,7 +61,8 @@ fn document(run: &Run<'_>) -> Value {
     })
 }
 
-fn text(run: &Run<'_>, detail: Detail, paint: Paint) -> String {
+fn text(cx: &Cx<'_>, run: &Run<'_>) -> String {
+    let (detail, paint, is_simulated) = (cx.out.detail, cx.out.paint, cx.global.simulate);
     let Run { cluster, report, took_ms, real, state } = run;
     let mut out = String::new();
     let name = paint.bold(&cluster.name);
@@ -84,6 +84,7 @@ fn text(run: &Run<'_>, detail: Detail, paint: Paint) -> String {
     }
     let took = match *took_ms {
         0 => String::new(),
+        ms if !is_simulated => format!(" in {}", lines::took(ms)),
         ms => {
             format!(
                 " in {} of simulated time, {} here",
@@ -109,6 +110,9 @@ fn text(run: &Run<'_>, detail: Detail, paint: Paint) -> String {
         Ending::Converged => {
             if let Some(path) = kubeconfig(state) {
                 let _ = writeln!(out, "  export KUBECONFIG={path}");
+            }
+            if !is_simulated {
+                return out;
             }
             let _ = writeln!(
                 out,

@@ -72,7 +72,7 @@ pub fn effect(effect: &Effect) -> String {
         Effect::SetMetadata { patch, .. } => metadata(patch),
         Effect::FetchKubeconfig { via } => format!("fetch an admin kubeconfig from {via}"),
         Effect::InstallPlatform { platform, version } => format!("install {platform} {version}"),
-        Effect::RunScript { script, when, .. } => format!("run the script {script} ({when})"),
+        Effect::RunScript { script, .. } => format!("run the script {script}"),
     }
 }
 

@@ -41,10 +41,11 @@ fn scripts_of_a_cluster_that_is_left_alone_run_for_real_and_once() {
     );
     let plan = project.run(&["plan"]);
     assert_eq!(plan.code, 0, "{}", plan.all());
-    assert!(plan.stdout.contains("run the script first (phase pre)"), "{}", plan.all());
+    assert!(plan.stdout.contains("run the script first (phase pre, here)"), "{}", plan.all());
     assert!(!project.path().join("state").exists(), "planning wrote something");
     let ran = project.run(&["apply", "--yes"]);
     assert_eq!(ran.code, 0, "{}", ran.all());
+    assert!(!ran.all().contains("simulated"), "{}", ran.all());
     assert_eq!(read(&project, "order"), "first\nlast\nagain\n");
     let state = project.path().join("state/prod");
     let expected = format!(
