@@ -91,6 +91,19 @@ pub fn other_control_plane<'c>(
     cx.views.keys().copied().filter(|name| *name != view.name && is_control_plane(name)).find(busy)
 }
 
+/// Another member of etcd that nix8s restarted and that does not vote again yet: it is away by our doing.
+pub fn restarted_and_away<'c>(
+    cx: &Cx<'c>,
+    name: &MachineName,
+    members: &[EtcdMember],
+) -> Option<&'c MachineName> {
+    let away = |other: &View<'c>| {
+        let is_member = members.iter().any(|m| m.name == other.name.as_str());
+        other.name != name && is_member && !votes(members, other.name) && other.past.restarts.is_some()
+    };
+    cx.views.values().find(|other| away(other)).map(|other| other.name)
+}
+
 /// Plans what has to be done about an ill machine, or says what is waited for.
 pub fn plan(cx: &Cx<'_>, view: &View<'_>, since: Timestamp, why: &str, out: &mut Out<'_, '_>) {
     let name = view.name;

@@ -111,6 +111,27 @@ fn a_member_that_votes_waits_for_one_that_was_restarted_and_did_not_come_back() 
 }
 
 #[test]
+fn a_control_plane_is_not_changed_while_one_that_was_restarted_is_not_back_in_etcd() {
+    let mut world = ready(K3s, &["cp1", "cp2", "cp3", "cp4", "cp5"]);
+    world.cluster.version = "v1.35.0".parse().unwrap();
+    world.evaluate("a");
+    world.copy_all();
+    // It has been upgraded, and was restarted since.
+    let wanted = world.seen.wanted.known().unwrap()[&name("cp1")].clone();
+    world.past("cp1").good = Some(wanted.path.clone());
+    world.probe("cp1").running = Some(wanted);
+    world.node("cp1").version = "v1.35.0".parse().unwrap();
+    world.past("cp1").restarts = Some(Restarts { count: 1, last: now() });
+    world.unhealthy("cp1");
+    // The API server still calls its node Ready.
+    let plan = world.plan();
+    assert!(plan.steps.iter().all(|s| !s.id.starts_with("switch")), "{:?}", plan.steps);
+    assert_eq!(wait_of(&world, "cp2"), Some(Cause::Earlier));
+    world.past("cp1").restarts = None;
+    assert!(world.plan().steps.iter().any(|s| s.id.starts_with("switch")), "another reason does not hold it");
+}
+
+#[test]
 fn a_control_plane_whose_join_was_cut_off_and_that_fell_behind_is_updated_before_it_joins() {
     let mut world = ready(K3s, &["cp1", "cp2", "cp3", "cp4"]);
     world.not_joined("cp4");

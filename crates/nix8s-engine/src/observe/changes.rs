@@ -11,6 +11,7 @@ use nix8s_core::observed::MachineSeen;
 use nix8s_core::observed::NodeSeen;
 use nix8s_core::observed::Observed;
 use nix8s_core::observed::Os;
+use nix8s_core::observed::Probe;
 use nix8s_core::observed::Reach;
 use nix8s_core::past::MachinePast;
 
@@ -136,9 +137,10 @@ fn readiness(
     past: &MachinePast,
     changes: &mut Vec<What>,
 ) {
-    // What the API server says of a node is up to 40 seconds old (node-monitor-grace-period): that a restart is over, the
-    // machine itself must show.
-    let runs = || machine.probe.as_ref().is_some_and(|probe| probe.kubelet);
+    // What the API server says of a node is up to 40 seconds old (node-monitor-grace-period): that a restart is over, the machine
+    // itself must show, and a member of etcd that it votes again.
+    let is_back = |probe: &Probe| probe.kubelet && (!probe.datastore || probe.etcd.is_some());
+    let runs = || machine.probe.as_ref().is_some_and(is_back);
     match (node.ready, past.not_ready_since) {
         (true, Some(_)) => changes.push(What::Ready { machine: name.clone() }),
         (true, None) if past.restarts.is_some() && runs() => {

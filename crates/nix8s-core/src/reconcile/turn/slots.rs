@@ -122,6 +122,10 @@ fn quorum(cx: &Cx<'_>, view: &View<'_>, kind: Kind) -> Option<Refusal> {
         );
         return Some((Cause::NeedsPermit, text, None));
     }
+    if let Some(other) = crate::reconcile::heal::restarted_and_away(cx, name, members) {
+        let text = format!("{name} waits until {other}, which was restarted, is back in etcd");
+        return Some((Cause::Earlier, text, None));
+    }
     // A member that leaves in good health is replaced by nobody: the rest must be a majority of what remains, and
     // now of all, because leaving is itself a decision of the majority.
     let needed = voters / 2 + 1;
