@@ -168,8 +168,10 @@ impl StateDir {
 
     /// Only the planner writes; others leave markers.
     fn may_write(&self, path: &str) -> io::Result<()> {
-        let is_marker = path.ends_with("/DELETE") || path.ends_with("/UNDELETE") || path == layout::WAKE;
-        if self.lock.is_some() || is_marker {
+        let is_marker = path.ends_with("/DELETE") || path.ends_with("/UNDELETE");
+        let is_call = path == layout::WAKE || path == layout::WAKE_ASKED;
+        let is_ask = path.strip_prefix(layout::ASKED).is_some_and(|rest| rest.starts_with('/'));
+        if self.lock.is_some() || is_marker || is_call || is_ask {
             return Ok(());
         }
         let message = format!("{path} is written by whoever holds the lock");

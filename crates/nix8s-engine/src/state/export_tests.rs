@@ -16,6 +16,7 @@ use nix8s_core::observed::Observed;
 use nix8s_core::observed::Reach;
 use nix8s_core::observed::System;
 use nix8s_core::past::Past;
+use nix8s_core::permit::EraseScope;
 use tempfile::TempDir;
 
 use super::dir::Access;
@@ -213,4 +214,39 @@ async fn removing_the_config_hash_asks_for_a_rebuild_once() {
     }
     assert_eq!(recorded(&fakes), [ours, What::Rebuild { machine: name("w1") }]);
     assert_eq!(text(store, "nodes/w1/config-hash"), Some(hash));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_asked_for_is_taken_in_once_in_its_order_even_after_a_kill_in_between() {
+    let fakes = Fakes::new();
+    let (store, cluster) = (&*fakes.store, cluster(Distribution::K3s, &["w1"]));
+    let machine = || name("w1");
+    let erase = |scope| What::Reinstall { machine: machine(), scope };
+    marker::ask(store, "2", &[erase(None)]).unwrap();
+    marker::ask(store, "1", &[erase(Some(EraseScope::All)), What::Retry { machine: machine() }]).unwrap();
+    let mut journal = journal(&fakes);
+    let pending = marker::pending(store, &cluster, journal.past()).unwrap();
+    assert_eq!(pending, [erase(Some(EraseScope::All)), What::Retry { machine: machine() }, erase(None)]);
+    // Killed after it was put on record, before the files were removed: it is put on record again.
+    journal.record(pending).unwrap();
+    marker::take_in(store, &cluster, &mut journal).unwrap();
+    assert_eq!(recorded(&fakes).len(), 6);
+    assert_eq!(journal.past().machines[&machine()].reinstall, None);
+    marker::take_in(store, &cluster, &mut journal).unwrap();
+    assert_eq!(recorded(&fakes).len(), 6);
+    assert_eq!(store.list("asked").unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_what_a_person_may_ask_for_is_taken_in() {
+    let fakes = Fakes::new();
+    let (store, cluster) = (&*fakes.store, cluster(Distribution::K3s, &["w1"]));
+    let forged = What::MarkedDelete { machine: name("w1"), lost: true };
+    assert!(marker::ask(store, "1", std::slice::from_ref(&forged)).is_err());
+    for text in [serde_json::to_string(&[forged]).unwrap(), "x".to_owned()] {
+        store.write("asked/1.json", text.as_bytes()).unwrap();
+        let error = marker::take_in(store, &cluster, &mut journal(&fakes)).unwrap_err().to_string();
+        assert!(error.starts_with("asked/1.json is not something to ask for"), "{error}");
+    }
+    assert_eq!(recorded(&fakes), []);
 }

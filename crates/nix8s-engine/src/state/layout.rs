@@ -16,6 +16,10 @@ pub const LOCK: &str = "lock";
 pub const HEARTBEAT: &str = "heartbeat.json";
 /// Written when a person left a marker: a loop that rests looks at once.
 pub const WAKE: &str = "wake";
+/// Written when a person asked for something while a loop holds the lock: it begins anew.
+pub const WAKE_ASKED: &str = "wake-asked";
+/// What people asked for while somebody else held the lock, one file each.
+pub const ASKED: &str = "asked";
 /// An admin kubeconfig that works from here.
 pub const KUBECONFIG: &str = "k8s/kubeconfig";
 /// When the cluster was initialised.
@@ -39,6 +43,11 @@ pub fn reconciler(name: &str) -> String {
 /// What a machine should be.
 pub fn desired(machine: &MachineName) -> String {
     format!("desired/{machine}.json")
+}
+
+/// One thing that was asked for; names sort by the time of asking.
+pub fn asked(name: &str) -> String {
+    format!("{ASKED}/{name}.json")
 }
 
 /// A machine's folder.

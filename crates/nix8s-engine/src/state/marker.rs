@@ -1,4 +1,5 @@
-//! Markers that people leave in the state directory: DELETE, UNDELETE, and a config-hash that was removed.
+//! Markers that people leave in the state directory: DELETE, UNDELETE, a config-hash that was removed, and what they
+//! asked for while somebody else held the lock.
 //!
 //! They need no lock (rule 11): whoever plans next takes them in.
 
@@ -54,6 +55,47 @@ pub fn undelete(store: &dyn Store, machine: &MachineName) -> io::Result<()> {
     store.write(layout::WAKE, b"")
 }
 
+/// Leaves what a person asks for to whoever holds the lock. `name` is new for every ask, and sorts by time.
+///
+/// # Errors
+/// When it could not be written, or is none of [`What::Retry`], [`What::Rebuild`] and [`What::Reinstall`].
+pub fn ask(store: &dyn Store, name: &str, whats: &[What]) -> io::Result<()> {
+    if let Some(other) = whats.iter().find(|what| !is_ask(what)) {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("{other:?} is not for a person to ask"),
+        ));
+    }
+    store.write(&layout::asked(name), &serde_json::to_vec(whats).map_err(io::Error::other)?)?;
+    store.write(layout::WAKE_ASKED, b"")
+}
+
+fn is_ask(what: &What) -> bool {
+    matches!(what, What::Retry { .. } | What::Rebuild { .. } | What::Reinstall { .. })
+}
+
+/// What was asked for, in its order, and the files that are settled by taking it in.
+fn asked(store: &dyn Store) -> io::Result<(Vec<What>, Vec<String>)> {
+    let (mut whats, mut paths) = (Vec::new(), Vec::new());
+    for file in store.list(layout::ASKED)? {
+        let Some(name) = file.strip_suffix(".json") else { continue };
+        let path = layout::asked(name);
+        let Some(bytes) = store.read(&path)? else { continue };
+        let unreadable = |why: String| {
+            let message = format!("{path} is not something to ask for ({why}): remove it, and ask again");
+            io::Error::new(io::ErrorKind::InvalidData, message)
+        };
+        let more: Vec<What> =
+            serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
+        if let Some(other) = more.iter().find(|what| !is_ask(what)) {
+            return Err(unreadable(format!("{other:?}")));
+        }
+        whats.extend(more);
+        paths.push(path);
+    }
+    Ok((whats, paths))
+}
+
 /// The past as it will be once markers are taken in: for commands that only read.
 ///
 /// # Errors
@@ -63,6 +105,7 @@ pub fn pending(store: &dyn Store, cluster: &Cluster, past: &Past) -> io::Result<
     for name in names(cluster, past) {
         events.extend(read(store, cluster, past, name)?.map(|(what, _)| what));
     }
+    events.extend(asked(store)?.0);
     Ok(events)
 }
 
@@ -89,6 +132,9 @@ pub fn take_in(store: &dyn Store, cluster: &Cluster, journal: &mut Journal) -> i
         }
     }
     whats.extend(rebuilds.iter().map(|(machine, _)| What::Rebuild { machine: machine.clone() }));
+    let (asked, taken) = asked(store)?;
+    whats.extend(asked);
+    settled.extend(taken);
     journal.record(whats)?;
     for (machine, hash) in rebuilds {
         store.write(&layout::config_hash(&machine), hash.as_bytes())?;

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use clap_complete::engine::ArgValueCandidates;
 use jiff::Timestamp;
+use nix8s_core::event::EVENT_VERSION;
+use nix8s_core::event::Event;
 use nix8s_core::model::Cluster;
 use nix8s_core::model::Policy;
 use nix8s_core::past::Past;
@@ -16,8 +18,10 @@ use nix8s_engine::converge::keep;
 use nix8s_engine::port::Store as _;
 use nix8s_engine::state::dir::StateDir;
 use nix8s_engine::state::layout;
+use nix8s_engine::state::marker;
 use nix8s_engine::stop::Stop;
 use nix8s_engine::wake::Caller;
+use nix8s_engine::wake::Wake;
 use serde_json::json;
 
 use crate::commands::Cx;
@@ -93,15 +97,18 @@ pub fn run(cx: &Cx<'_>, args: &RunArgs) -> Result<Exit, CliError> {
     let screen = Screen::new(cx.out, world::time(cx.global));
     let mut stop = signal::stop(screen.teller())?;
     let runtime = world::runtime(cx.global)?;
-    let (mut cluster, mut policy) = (wanted, fleet.policy);
+    let (mut cluster, mut policy, mut wake) = (wanted, fleet.policy, keeper.caller.listen());
     loop {
-        match runtime.block_on(keeper.keep(&cluster, policy, &screen, &mut stop))? {
+        // It listens before the configuration is read: a change in between is another reason to read it.
+        let kept = runtime.block_on(keeper.keep(&cluster, policy, &wake, &screen, &mut stop))?;
+        wake = keeper.caller.listen();
+        match kept {
             Kept::Stopped => return Ok(Exit::Done),
             Kept::Reconfigured => match keeper.again(&cluster) {
                 Ok((next, allowed)) => {
                     (cluster, policy) = (next, allowed);
                     keeper.board.change(|board| (board.reloads, board.wrong) = (board.reloads + 1, None));
-                    screen.aside(|| cx.out.say("The configuration changed, and is taken up."));
+                    screen.aside(|| cx.out.say("The configuration was read again, and is taken up."));
                 }
                 Err(error) => {
                     // Whoever reads what is said may ask at once.
@@ -137,11 +144,17 @@ impl Keeper<'_> {
         &self,
         cluster: &Arc<Cluster>,
         policy: Policy,
+        wake: &Wake,
         screen: &Screen<'_>,
         stop: &mut Stop,
     ) -> Result<Kept, CliError> {
-        let wake = self.caller.listen();
-        let (none, past) = (PermitArgs::default(), world::past(self.state)?);
+        let none = PermitArgs::default();
+        let mut past = world::past(self.state)?;
+        // What was asked for may be a permit. The first look puts it on record.
+        let pending = marker::pending(&**self.state, cluster, &past);
+        for what in pending.map_err(|error| world::unreadable(self.state, error))? {
+            past.apply(&Event { v: EVENT_VERSION, at: Timestamp::now(), seq: 0, run: String::new(), what });
+        }
         let permit = none.permit(cluster, &past, permit::denied(policy, &none, &past))?;
         needs_none(self.cx.global, "run", cluster, &past)?;
         let behind = world::behind(self.cx, cluster, self.state, permit)?;
@@ -153,7 +166,7 @@ impl Keeper<'_> {
         let mut looked = |board: &Board| self.heartbeat(board);
         let mut also = ScreenEar(screen);
         let mut ear = Ear { board: &self.board, also: &mut also, looked: &mut looked };
-        let kept = keep(&behind.world, &wake, stop, &mut ear).await;
+        let kept = keep(&behind.world, wake, stop, &mut ear).await;
         behind.check()?;
         kept.map_err(|error| {
             CliError::new(

@@ -25,7 +25,7 @@ const SETTLE: Duration = Duration::from_millis(300);
 /// What a change means for the loop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum News {
-    /// A file of the configuration changed.
+    /// A file of the configuration changed, or a person asked for something: the loop begins anew.
     Configuration,
     /// A person left a marker.
     Marker,
@@ -157,6 +157,10 @@ pub fn news(event: &notify::Event, wake: &Path) -> Option<News> {
     if event.paths.iter().any(is_configuration) {
         return Some(News::Configuration);
     }
+    // What was asked may be a permit, which a loop takes up when it begins.
+    if event.paths.iter().any(|path| path.parent() == wake.parent() && path.ends_with(layout::WAKE_ASKED)) {
+        return Some(News::Configuration);
+    }
     event.paths.iter().any(|path| path == wake).then_some(News::Marker)
 }
 
@@ -192,6 +196,7 @@ mod tests {
         assert_eq!(of(written, "/state/prod/overview.json"), None);
         assert_eq!(of(written, "/state/prod/events.jsonl"), None);
         assert_eq!(of(made, "/state/prod/wake"), Some(News::Marker));
+        assert_eq!(of(made, "/state/prod/wake-asked"), Some(News::Configuration));
     }
 
     #[test]

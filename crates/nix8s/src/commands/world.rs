@@ -16,6 +16,7 @@ use nix8s_engine::state::dir::Kind;
 use nix8s_engine::state::dir::OpenError;
 use nix8s_engine::state::dir::StateDir;
 use nix8s_engine::state::lock::Holder;
+use nix8s_engine::state::lock::LockError;
 use nix8s_engine::state::memory::Memory;
 use nix8s_engine::state::snapshot;
 use nix8s_engine::world::World;
@@ -74,6 +75,21 @@ pub fn open_to_plan(cx: &Cx<'_>, cluster: &ClusterName, command: &str) -> Result
     open(cx, cluster, access)
 }
 
+/// The same; `None`: somebody else holds the lock.
+pub fn try_to_plan(
+    cx: &Cx<'_>,
+    cluster: &ClusterName,
+    command: &str,
+) -> Result<Option<Arc<StateDir>>, CliError> {
+    let access = Access::Plan(Holder::this(command, Timestamp::now()));
+    let opened = StateDir::open(&state_base(cx.global)?, cluster, kind(cx.global), access);
+    match opened {
+        Ok(state) => Ok(Some(Arc::new(state))),
+        Err(OpenError::Lock(LockError::Held(_))) => Ok(None),
+        Err(error) => Err(not_opened(cluster, error)),
+    }
+}
+
 /// Opens a cluster's state for reading.
 pub fn open_to_read(cx: &Cx<'_>, cluster: &ClusterName) -> Result<Arc<StateDir>, CliError> {
     open(cx, cluster, Access::Read)
@@ -81,16 +97,19 @@ pub fn open_to_read(cx: &Cx<'_>, cluster: &ClusterName) -> Result<Arc<StateDir>,
 
 fn open(cx: &Cx<'_>, cluster: &ClusterName, access: Access) -> Result<Arc<StateDir>, CliError> {
     let base = state_base(cx.global)?;
-    StateDir::open(&base, cluster, kind(cx.global), access).map(Arc::new).map_err(|error| {
-        let (exit, hint) = match &error {
-            OpenError::Lock(_) => (Exit::Refused, "Wait until it is done, or stop it; its state is kept."),
-            OpenError::OtherKind { .. } => {
-                (Exit::Refused, "Simulated and real machines are kept apart: choose another --state-dir.")
-            }
-            OpenError::Io { .. } => (Exit::Failed, "Choose a folder that can be written with --state-dir."),
-        };
-        CliError::new(exit, format!("could not work on {cluster}")).because(error).hint(hint)
-    })
+    let opened = StateDir::open(&base, cluster, kind(cx.global), access);
+    opened.map(Arc::new).map_err(|error| not_opened(cluster, error))
+}
+
+fn not_opened(cluster: &ClusterName, error: OpenError) -> CliError {
+    let (exit, hint) = match &error {
+        OpenError::Lock(_) => (Exit::Refused, "Wait until it is done, or stop it; its state is kept."),
+        OpenError::OtherKind { .. } => {
+            (Exit::Refused, "Simulated and real machines are kept apart: choose another --state-dir.")
+        }
+        OpenError::Io { .. } => (Exit::Failed, "Choose a folder that can be written with --state-dir."),
+    };
+    CliError::new(exit, format!("could not work on {cluster}")).because(error).hint(hint)
 }
 
 /// What a cluster's state says about before.

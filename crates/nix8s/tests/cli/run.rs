@@ -117,6 +117,15 @@ fn a_loop_keeps_a_cluster_and_takes_up_what_changes() {
     assert!(metrics.contains("nix8s_configuration_valid{cluster=\"prod\"} 1"), "{metrics}");
     assert!(metrics.contains("kind=\"switch\",result=\"done\"} 3"), "{metrics}");
 
+    // What is asked of it while it holds the lock is done.
+    let asked = project.run(&["node", "rebuild", "w1", "--simulate"]);
+    assert_eq!(asked.code, 0, "{}", asked.stderr);
+    let is_rebuilt = |line: &Value| {
+        line["type"] == "step-done" && line["kind"] == "switch" && line["machine"] == "prod-w1"
+    };
+    while !is_rebuilt(&kept.line()) {}
+    kept.rests("converged");
+
     // A marker is seen at once, and what policy forbids waits.
     assert_eq!(project.run(&["node", "delete", "w2", "--simulate"]).code, 0);
     while kept.line()["ending"]["needs-permit"]["waits"][0]["machine"] != "prod-w2" {}

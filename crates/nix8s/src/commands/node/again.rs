@@ -13,6 +13,7 @@ use nix8s_core::permit::EraseScope;
 use nix8s_engine::journal::Journal;
 use nix8s_engine::port::Clock;
 use nix8s_engine::port::Store;
+use nix8s_engine::state::marker;
 
 use super::change::told;
 use crate::commands::Cx;
@@ -189,8 +190,14 @@ fn configured(found: &Found) -> Result<&MachineName, CliError> {
         .hint("Add it to the configuration again, and run `nix8s apply`."))
 }
 
+/// Puts it on record, or leaves it to whoever holds the lock: an `apply` or a `run` takes it in before its next look.
 fn record(cx: &Cx<'_>, found: &Found, command: &str, whats: Vec<What>) -> Result<(), CliError> {
-    let state = world::open_to_plan(cx, &found.cluster.name, command)?;
+    let Some(state) = world::try_to_plan(cx, &found.cluster.name, command)? else {
+        // Digits enough that names sort by time until the year 2286.
+        let name = format!("{:020}-{}", Timestamp::now().as_nanosecond(), std::process::id());
+        let state = &found.cluster.state;
+        return marker::ask(&**state, &name, &whats).map_err(|error| world::unreadable(state, error));
+    };
     // What a person does happens after everything that is recorded, whatever the simulated clock shows.
     let clock = Arc::new(Last(found.overview.at));
     Journal::open(Arc::clone(&state) as Arc<dyn Store>, clock, command.replace(' ', "-"))
