@@ -118,6 +118,7 @@ pub enum Command {
     Explain(commands::explain::ExplainArgs),
     Node(commands::node::NodeArgs),
     Ssh(commands::ssh::SshArgs),
+    Exec(commands::exec::ExecArgs),
     Logs(commands::logs::LogsArgs),
     State(commands::state::StateArgs),
     Completions(commands::completions::CompletionsArgs),

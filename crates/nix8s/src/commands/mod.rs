@@ -6,6 +6,7 @@ pub mod completions;
 pub mod config;
 mod consent;
 pub mod events;
+pub mod exec;
 pub mod explain;
 pub mod graph;
 mod here;
@@ -101,6 +102,7 @@ fn dispatch(cx: &Cx<'_>, command: &Command) -> Result<Exit, CliError> {
         Command::Graph(args) => graph::run(cx, args),
         Command::Explain(args) => explain::run(cx, args),
         Command::Node(args) => node::run(cx, args),
+        Command::Exec(args) => exec::run(cx, args),
         Command::Ssh(args) => ssh::run(cx, args),
         Command::Logs(args) => logs::run(cx, args),
         Command::State(args) => state::run(cx, args),

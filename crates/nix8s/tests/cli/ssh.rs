@@ -110,6 +110,21 @@ fn a_machine_is_logged_in_to_only_if_its_host_key_is_known() {
     // The exit code is the command's.
     assert_eq!(run(&project, &["ssh", "prod-w1", "--", "sh", "-c", "exit 7"]).code, 7);
 
+    // On all machines of a role.
+    let ran = run(
+        &project,
+        &["exec", "--role", "worker", "-o", "json", "--", "sh", "-c", "echo out; echo err >&2; exit 3"],
+    );
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    let machines = &ran.json()["machines"];
+    assert_eq!(machines.as_array().unwrap().len(), 1);
+    assert_eq!(
+        (&machines[0]["machine"], &machines[0]["status"], &machines[0]["stdout"], &machines[0]["stderr"]),
+        (&"prod-w1".into(), &3.into(), &"out\n".into(), &"err\n".into())
+    );
+    let ran = run(&project, &["exec", "prod", "--role", "worker", "--", "echo", "$HOME"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, "prod-w1\n  $HOME\n"));
+
     // Another key in the configuration: somebody else answers. The connection that is shared has ended by then.
     let other = key(&project.path().join("other"));
     server.configure(&project, &format!(", hostKey: '{other}'"));
@@ -129,6 +144,9 @@ fn what_logging_in_cannot_honour_is_refused() {
         (&["ssh", "w1", "--simulate"][..], "runs no programs"),
         (&["ssh", "w1", "-o", "json"], "not JSON"),
         (&["logs", "w1", "-o", "json"], "not JSON"),
+        (&["exec", "--simulate", "--", "id"], "runs no programs"),
+        (&["exec", "--role", "none", "--", "id"], "no such machines"),
+        (&["exec"], "required"),
         (&["ssh", "wq"], "there is no machine \"wq\""),
     ] {
         let ran = project.run(args);
