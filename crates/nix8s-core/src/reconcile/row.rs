@@ -202,7 +202,8 @@ pub fn erased_paths(machine: &crate::model::Machine, scope: EraseScope) -> Vec<&
 /// Why a machine in one of the waiting rows waits, in a sentence with what to do.
 pub fn wait(view: &View<'_>, cx: &Cx<'_>) -> Option<(Cause, String)> {
     let name = view.name;
-    let silent_for = view.past.silent_since.map(|since| super::text::age(cx.now, since));
+    let silent_since = view.past.silent_since.filter(|since| *since < cx.now);
+    let silent_for = silent_since.map(|since| super::text::age(cx.now, since));
     Some(match view.row {
         Row::Skip => (Cause::Skipped, format!("{name} is left alone: skip is set")),
         Row::Away => {

@@ -29,7 +29,8 @@ pub(super) fn plan(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
     let missing: BTreeSet<Secret> = wanted(cx).difference(existing).cloned().collect();
     if !missing.is_empty() {
         let count = missing.len();
-        let reason = format!("{count} of the cluster's secrets do not exist yet");
+        let verb = if count == 1 { "does" } else { "do" };
+        let reason = format!("{count} of the cluster's secrets {verb} not exist yet");
         out.step(Risk::None, Effect::GenerateSecrets { missing }, reason);
     }
 }

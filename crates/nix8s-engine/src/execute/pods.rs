@@ -73,7 +73,10 @@ async fn evict_all(world: &World, name: &MachineName, timeout: Duration) -> Done
 
 /// One eviction of every pod; returns what holds the drain up.
 async fn round(world: &World, pods: &[Pod], deadline: Timestamp, counts: &mut Counts) -> String {
-    let mut obstacle = format!("{} pods are still ending", pods.len());
+    let mut obstacle = match pods.len() {
+        1 => "1 pod is still ending".to_owned(),
+        number => format!("{number} pods are still ending"),
+    };
     for pod in pods {
         if world.ports.clock.now() > deadline {
             break;
