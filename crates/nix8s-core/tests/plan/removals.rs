@@ -9,6 +9,7 @@ use nix8s_core::observed::Hardware;
 use nix8s_core::observed::Known;
 use nix8s_core::observed::Probe;
 use nix8s_core::observed::Reach;
+use nix8s_core::past::Restarts;
 use nix8s_core::permit::Risk;
 use nix8s_core::plan::Cause;
 use nix8s_core::plan::Effect;
@@ -99,6 +100,26 @@ fn nodes_that_are_not_ours_are_reported_and_left_alone() {
     let Known::Known(api) = &mut world.seen.api else { unreachable!() };
     api.nodes.insert(name("w9"), node);
     assert_snapshot!(world.planned(), @"- ForeignNode: node w9 is not in the configuration and was not joined by nix8s: it is left alone");
+}
+
+#[test]
+fn a_control_plane_that_nobody_can_let_go_does_not_hold_up_those_that_would() {
+    let mut world = ready(K3s, &["cp1", "cp2", "cp3", "w1"]);
+    world.past("cp2").delete = true;
+    world.cluster.version = "v1.35.0".parse().unwrap();
+    world.evaluate("a");
+    world.copy_all();
+    // Restarting has not helped the others: their update is the next remedy.
+    for name in ["cp1", "cp3"] {
+        world.node(name).ready = false;
+        world.past(name).not_ready_since = Some(now() - jiff::SignedDuration::from_hours(1));
+        world.past(name).restarts =
+            Some(Restarts { count: 3, last: now() - jiff::SignedDuration::from_mins(30) });
+    }
+    let plan = world.plan();
+    let wait = plan.waits.iter().find(|w| w.machine == Some(name("cp2"))).unwrap();
+    assert_eq!(wait.cause, Cause::Quorum, "{wait:?}");
+    assert!(plan.steps.iter().any(|s| s.id == "switch:cp1"), "{:?}", plan.steps);
 }
 
 #[test]

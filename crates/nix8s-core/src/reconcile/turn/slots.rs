@@ -128,6 +128,11 @@ fn quorum(cx: &Cx<'_>, view: &View<'_>, kind: Kind) -> Option<Refusal> {
     }
     // A member that leaves in good health is replaced by nobody: the rest must be a majority of what remains, and
     // now of all, because leaving is itself a decision of the majority.
+    if kind == Kind::Leave && holds(Rule::LeaveBeforeDelete) && cx.via(Some(name)).is_none() {
+        // Whoever can let it go may first have to be mended by the very change that would wait for it.
+        let text = format!("{name} leaves etcd when another control plane is Ready and can be asked");
+        return Some((Cause::Quorum, text, None));
+    }
     let needed = voters / 2 + 1;
     let spare = if kind == Kind::Leave && voters <= 2 { healthy >= 1 } else { healthy >= needed };
     if voters >= 3 || (kind == Kind::Leave && !spare) {
