@@ -98,6 +98,15 @@ pub(super) fn system_refusal(c: &Candidate<'_, '_>, halted: Option<&str>) -> Opt
         let text = format!("{} runs {} and does not go back to {wanted}", c.view.name, node.version);
         return Some((Cause::VersionSkew, text, None));
     }
+    // What its Node says may be older than the system that was gone back to.
+    let runs = c.view.running().and_then(|system| system.version.as_ref());
+    if let (Some(runs), Some(wanted)) = (runs, c.view.wanted.and_then(|w| w.version.as_ref()))
+        && wanted.minor > runs.minor + 1
+    {
+        let text =
+            format!("{} runs {runs} again: it comes to {} before {wanted}", c.view.name, runs.next_minor());
+        return Some((Cause::Earlier, text, None));
+    }
     if holds(Rule::BadSystems) && c.view.wanted_is_bad() {
         let why = c.view.past.bad.values().last().map_or("", String::as_str);
         let text = format!("the wanted system failed on {} before: {why}", c.view.name);
