@@ -32,30 +32,10 @@ struct Due<'a> {
 
 /// What an effect does to a machine, as far as hooks come before it.
 fn begins(kind: EffectKind) -> Option<Transition> {
-    match kind {
-        EffectKind::Install | EffectKind::Adopt => Some(Transition::Provision),
-        EffectKind::Init | EffectKind::Join => Some(Transition::Join),
-        EffectKind::Cordon | EffectKind::Drain => Some(Transition::Drain),
-        EffectKind::Switch => Some(Transition::Update),
-        EffectKind::GenerateSecrets
-        | EffectKind::ElectFirstServer
-        | EffectKind::WriteMembership
-        | EffectKind::Build
-        | EffectKind::Copy
-        | EffectKind::UpgradeComponents
-        | EffectKind::CheckGates
-        | EffectKind::Rollback
-        | EffectKind::Uncordon
-        | EffectKind::Restart
-        | EffectKind::LeaveEtcd
-        | EffectKind::Clean
-        | EffectKind::DeleteNode
-        | EffectKind::Forget
-        | EffectKind::SetMetadata
-        | EffectKind::FetchKubeconfig
-        | EffectKind::InstallPlatform
-        | EffectKind::RunScript => None,
-    }
+    stops(kind).iter().find_map(|moment| match moment {
+        Moment::Before(transition) => Some(*transition),
+        _ => None,
+    })
 }
 
 /// Hooks whose failure holds up an effect: those before it, and those after what came before it.
