@@ -136,7 +136,7 @@ fn headline(overview: &Overview, paint: Paint) -> String {
     }
     let stages: Vec<String> = stages
         .iter()
-        .map(|(stage, n)| stage_cell(*stage, format!("{} {stage}", thousands(*n)), paint))
+        .map(|(stage, n)| stage_paint(*stage)(paint, format!("{} {stage}", thousands(*n))))
         .collect();
     let todo = match overview.steps {
         0 => String::new(),
@@ -200,15 +200,10 @@ fn row(name: &MachineName, machine: &MachineOverview, now: Timestamp) -> Vec<Cel
         (None, Some(wanted)) => format!("-> {wanted}"),
         (None, None) => String::new(),
     };
-    let stage: fn(Paint, String) -> String = match mood(machine.stage) {
-        Mood::Good => |paint, text| paint.green(text),
-        Mood::Bad => |paint, text| paint.red(text),
-        Mood::UnderWay => |paint, text| paint.yellow(text),
-    };
     vec![
         Cell::painted(name.as_str(), |paint, text| paint.bold(text)),
         Cell::new(role),
-        Cell::painted(machine.stage.as_str(), stage),
+        Cell::painted(machine.stage.as_str(), stage_paint(machine.stage)),
         Cell::new(since(machine, now)),
         Cell::new(machine.version.as_ref().map(ToString::to_string).unwrap_or_default()),
         Cell::new(system),
@@ -222,20 +217,11 @@ pub fn since(machine: &MachineOverview, now: Timestamp) -> String {
     format!("{}{}", age(now, machine.since), if stuck { " (stuck)" } else { "" })
 }
 
-fn stage_cell(stage: Stage, text: String, paint: Paint) -> String {
-    match stage {
-        Stage::Ready => paint.green(text),
-        Stage::Error | Stage::Stale => paint.red(text),
-        Stage::Pending
-        | Stage::Discovered
-        | Stage::Provisioning
-        | Stage::Provisioned
-        | Stage::Joining
-        | Stage::Joined
-        | Stage::Updating
-        | Stage::Draining
-        | Stage::Deleting
-        | Stage::Gone => paint.yellow(text),
+fn stage_paint(stage: Stage) -> fn(Paint, String) -> String {
+    match mood(stage) {
+        Mood::Good => |paint, text| paint.green(text),
+        Mood::Bad => |paint, text| paint.red(text),
+        Mood::UnderWay => |paint, text| paint.yellow(text),
     }
 }
 
