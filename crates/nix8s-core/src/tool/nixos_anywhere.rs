@@ -1,9 +1,11 @@
 //! nixos-anywhere 1.13: installs NixOS over SSH (facts: flags and behaviour of that version).
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Command;
 use super::FILES;
+use super::File;
 use super::known::Known;
 use super::known::lasting;
 use super::known::passing;
@@ -12,7 +14,16 @@ use crate::model::Machine;
 use crate::model::Version;
 use crate::observed::Mark;
 
-/// Installs a machine's system, evaluated at a Kubernetes version, with its identity mark. nixos-anywhere exits 0
+/// What a machine is given besides its system.
+#[derive(Debug)]
+pub struct Given<'a> {
+    /// Its identity mark.
+    pub mark: &'a Mark,
+    /// The files that hold its secrets, by their path without the leading slash.
+    pub secrets: BTreeMap<String, File>,
+}
+
+/// Installs a machine's system, evaluated at a Kubernetes version, with what it is given. nixos-anywhere exits 0
 /// or 1 and does not verify that the machine comes back: observing does.
 ///
 /// `--phases` names all four so that a change of nixos-anywhere's default cannot change ours.
@@ -21,7 +32,7 @@ pub fn install(
     flake: &str,
     cluster: &ClusterName,
     version: &Version,
-    mark: &Mark,
+    given: Given<'_>,
 ) -> Command {
     let host = machine.ssh.host.as_deref().unwrap_or(machine.name.as_str());
     let target = format!("{}@{host}", machine.ssh.user);
@@ -33,8 +44,9 @@ pub fn install(
     }
     argv.extend(["--extra-files", FILES, "--phases", "kexec,disko,install,reboot"]);
     let mut command = Command::here(argv, Duration::from_secs(3600));
-    let mark = serde_json::to_string(mark).expect("a mark is three strings");
-    command.files.insert(IDENTITY_FILE.trim_start_matches('/').to_owned(), mark);
+    command.files = given.secrets;
+    let mark = serde_json::to_string(given.mark).expect("a mark is three strings");
+    command.files.insert(IDENTITY_FILE.trim_start_matches('/').to_owned(), File::public(mark));
     command
 }
 

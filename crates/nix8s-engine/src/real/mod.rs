@@ -1,5 +1,7 @@
 //! The real world behind the ports, as far as there is one yet: processes here, the clock, random numbers.
 
+pub mod agent;
+pub mod private;
 mod process;
 #[cfg(test)]
 mod tests;

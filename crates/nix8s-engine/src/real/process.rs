@@ -1,8 +1,6 @@
 //! Runs programs on this computer: each in a process group of its own, of which nothing is left when it is over.
 
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
-use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::path::PathBuf;
@@ -27,6 +25,7 @@ use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Child;
 
+use super::private::Private;
 use crate::port::Exec;
 use crate::port::ExecError;
 
@@ -99,14 +98,14 @@ fn failed(status: i32, stderr: &str) -> Output {
 struct Running {
     child: Child,
     group: Group,
-    _files: Option<Files>,
+    _files: Option<Private>,
 }
 
 impl Running {
     fn start(command: &Command, folder: &Path) -> io::Result<Self> {
-        let files = if command.files.is_empty() { None } else { Some(Files::write(command)?) };
+        let files = if command.files.is_empty() { None } else { Some(Private::holding(&command.files)?) };
         let put = |word: &String| match &files {
-            Some(files) => word.replace(FILES, &files.0.display().to_string()),
+            Some(files) => word.replace(FILES, &files.root().display().to_string()),
             None => word.clone(),
         };
         let argv: Vec<String> = command.argv.iter().map(put).collect();
@@ -133,7 +132,7 @@ impl Running {
         let write = async {
             if let (Some(mut stdin), Some(text)) = (stdin, &command.stdin) {
                 // A program that does not read all of it has its reasons, and its status tells.
-                let _ = stdin.write_all(text.as_bytes()).await;
+                let _ = stdin.write_all(text.expose().as_bytes()).await;
             }
         };
         let read = async {
@@ -231,46 +230,5 @@ impl Tail {
         let bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
         let skip = bytes.len().saturating_sub(self.max);
         String::from_utf8_lossy(&bytes[skip..]).into_owned()
-    }
-}
-
-/// A folder that only we can read, with the files of a command, for as long as it runs.
-struct Files(PathBuf);
-
-impl Files {
-    fn write(command: &Command) -> io::Result<Self> {
-        let files = Self::folder()?;
-        for (name, text) in &command.files {
-            let path = files.0.join(name);
-            if let Some(above) = path.parent().filter(|above| *above != files.0) {
-                std::fs::DirBuilder::new().recursive(true).mode(0o700).create(above)?;
-            }
-            let mut options = std::fs::OpenOptions::new();
-            let mut file = options.write(true).create_new(true).mode(0o600).open(path)?;
-            io::Write::write_all(&mut file, text.as_bytes())?;
-        }
-        Ok(files)
-    }
-
-    /// A folder that was not there before: nobody else can have put anything into it.
-    fn folder() -> io::Result<Self> {
-        let runtime = std::env::var_os("XDG_RUNTIME_DIR").filter(|value| !value.is_empty());
-        let above = runtime.map_or_else(std::env::temp_dir, PathBuf::from);
-        for at in 0_u32.. {
-            let path = above.join(format!("nix8s-{}-{at}", std::process::id()));
-            match std::fs::DirBuilder::new().mode(0o700).create(&path) {
-                Ok(()) => return Ok(Self(path)),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Err(io::ErrorKind::AlreadyExists.into())
-    }
-}
-
-impl Drop for Files {
-    fn drop(&mut self) {
-        // What stays is readable by nobody else.
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
