@@ -62,6 +62,12 @@ fn ensure_at(path: PathBuf) -> Result<Identity, CliError> {
     }
 }
 
+/// Where an identity is, if there is one: `$SOPS_AGE_KEY_FILE` or the user's configuration folder.
+pub fn there() -> Option<PathBuf> {
+    let given = std::env::var_os("SOPS_AGE_KEY_FILE").filter(|value| !value.is_empty()).map(PathBuf::from);
+    given.or_else(|| place().ok().filter(|path| path.is_file()))
+}
+
 /// Where it is looked for. It is a folder of nix8s, because an identity for clusters is none for everything.
 fn place() -> Result<PathBuf, CliError> {
     let from = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);

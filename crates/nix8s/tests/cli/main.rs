@@ -17,6 +17,7 @@ mod rehearse;
 mod report;
 mod run;
 mod scripts;
+mod secrets;
 mod ssh;
 mod state;
 mod usage;
