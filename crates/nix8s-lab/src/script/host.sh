@@ -1,0 +1,10 @@
+# What makes a root one host's: host.sh NAME KEYS AUTHORISED HOSTS
+set -eu
+root=/run/lab/$1/root
+install -m 600 "$2" "$root/etc/ssh/ssh_host_ed25519_key"
+install -m 644 "$2.pub" "$root/etc/ssh/ssh_host_ed25519_key.pub"
+install -d -m 700 "$root/root/.ssh"
+install -m 600 "$3" "$root/root/.ssh/authorized_keys"
+install -m 644 "$4" "$root/etc/hosts"
+echo "$1" > "$root/etc/hostname"
+tr -d - < /proc/sys/kernel/random/uuid > "$root/etc/machine-id"
