@@ -286,13 +286,19 @@ impl Drop for Machine {
 /// Tells of each time that a host says it has booted, until it is told to end.
 fn listen(socket: &UnixDatagram, boot: &mpsc::Sender<()>) {
     let mut message = [0; 4096];
+    // systemd says that it is ready after each reload as well; a boot is the first time after the container's start.
+    let mut boots = false;
     while let Ok(length) = socket.recv(&mut message) {
         let message = &message[..length];
         if message == END {
             return;
         }
-        if message.split(|byte| *byte == b'\n').any(|line| line == b"READY=1") {
-            let _ = boot.send(());
+        for line in message.split(|byte| *byte == b'\n') {
+            if line.starts_with(b"X_NSPAWN_LEADER_PID=") {
+                boots = true;
+            } else if line == b"READY=1" && std::mem::take(&mut boots) {
+                let _ = boot.send(());
+            }
         }
     }
 }

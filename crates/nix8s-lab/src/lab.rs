@@ -16,6 +16,7 @@ use crate::key;
 use crate::missing;
 use crate::operator;
 use crate::space::Space;
+use crate::toy;
 
 /// What every address begins with. The lab's network leads nowhere, so that it can be the same in every lab.
 const NETWORK: &str = "10.80.0.";
@@ -128,6 +129,22 @@ impl Lab {
     /// kills the program.
     pub fn operator(&self, command: &Command) -> Command {
         operator::command(&self.space, &self.home, command)
+    }
+
+    /// A flake in the operator's home with systems that look like NixOS from outside. `clusters` is JSON:
+    ///
+    /// ```json
+    /// { "prod": { "versions": ["1.34.2"], "machines": { "w1": { "release": "26.05" } } } }
+    /// ```
+    ///
+    /// `toy/system.nix` says what a machine may have. Writing it again changes the systems.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn flake(&self, clusters: &str) -> PathBuf {
+        let folder = self.home.join("flake");
+        toy::write(&folder, clusters).unwrap_or_else(|why| panic!("{}", why.chain()));
+        folder
     }
 
     /// The first process of the lab's namespaces, by its number outside of them.

@@ -12,6 +12,7 @@ mod lab;
 mod missing;
 mod operator;
 mod space;
+mod toy;
 
 pub use error::LabError;
 pub use host::Host;

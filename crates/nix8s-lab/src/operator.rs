@@ -16,10 +16,11 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 pub fn make(space: &Space, home: &Path, hosts: &Path) -> Result<(), LabError> {
     space.script("make the operator's disk", include_str!("script/disk.sh"), &["operator", "2g"])?;
     let built = built();
-    let folders: Vec<_> =
-        [home, hosts].into_iter().chain(built.as_deref()).map(Path::to_string_lossy).collect();
-    let folders: Vec<&str> = folders.iter().map(AsRef::as_ref).collect();
-    space.script("make the operator", include_str!("script/operator.sh"), &folders)?;
+    let (home, hosts) = (home.to_string_lossy(), hosts.to_string_lossy());
+    let built = built.as_deref().map(Path::to_string_lossy);
+    let arguments = [home.as_ref(), hosts.as_ref(), include_str!("toy/nixos-anywhere.sh")];
+    let arguments: Vec<&str> = arguments.into_iter().chain(built.as_deref()).collect();
+    space.script("make the operator", include_str!("script/operator.sh"), &arguments)?;
     Ok(())
 }
 

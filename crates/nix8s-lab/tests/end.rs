@@ -161,7 +161,7 @@ fn guards(traces: &Traces) -> Vec<i32> {
     let all = fs::read_dir("/proc").unwrap().flatten();
     let ours = all.filter(|process| {
         let command = fs::read_to_string(process.path().join("cmdline")).unwrap_or_default();
-        command.starts_with("sh\0-c\0# Holds") && command.contains(folder)
+        command.starts_with("sh\0-c\0#!/bin/sh\n# Holds") && command.contains(folder)
     });
     ours.filter_map(|process| process.file_name().to_str()?.parse().ok()).collect()
 }

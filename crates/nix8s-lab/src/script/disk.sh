@@ -1,3 +1,4 @@
+#!/bin/sh
 # A root of its own, in memory, over the one that all begin with: disk.sh NAME SIZE
 set -eu
 at=/run/lab/$1

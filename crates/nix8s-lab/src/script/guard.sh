@@ -1,3 +1,4 @@
+#!/bin/sh
 # Holds a lab's namespaces, and tidies up when they have ended, however they end: guard.sh FOLDER BASE
 # Runs in a mount namespace of its own. What `init.sh` reads from is closed when the program that started the lab ends.
 set -eu

@@ -1,3 +1,4 @@
+#!/bin/sh
 # What makes a root one host's: host.sh NAME KEYS AUTHORISED HOSTS
 set -eu
 root=/run/lab/$1/root
@@ -8,3 +9,7 @@ install -m 600 "$3" "$root/root/.ssh/authorized_keys"
 install -m 644 "$4" "$root/etc/hosts"
 echo "$1" > "$root/etc/hostname"
 tr -d - < /proc/sys/kernel/random/uuid > "$root/etc/machine-id"
+# Before it is installed it is an installer.
+touch "$root/etc/is-nixos-installer"
+rm "$root/etc/os-release"
+printf 'ID=nixos\nNAME=NixOS\nPRETTY_NAME="NixOS 26.05 installer"\nVERSION_ID="26.05"\nVARIANT_ID=installer\n' > "$root/etc/os-release"

@@ -1,3 +1,4 @@
+#!/bin/sh
 # The first process of a lab's namespaces: init.sh FOLDER BASE
 # Prints its process number, and ends, and with it everything in the lab, when its input ends.
 set -eu

@@ -1,3 +1,4 @@
+#!/bin/sh
 # A network namespace with one card, on the lab's bridge: plug.sh NAMESPACE LINK ADDRESS MAC
 set -eu
 ip netns add "$1"

@@ -1,3 +1,4 @@
+#!/bin/sh
 # Runs a host, again for as long as it ends by asking for a reboot: run.sh LAB NAME
 set -eu
 cgroup=/sys/fs/cgroup/$1/$2
