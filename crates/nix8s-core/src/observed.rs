@@ -81,6 +81,16 @@ pub enum Reach {
         /// What it showed.
         fingerprint: String,
     },
+    /// Nobody knows which host key it should show.
+    UnknownKey {
+        /// What it showed.
+        fingerprint: String,
+    },
+    /// It does not let us in.
+    Denied {
+        /// What it says.
+        said: String,
+    },
     /// It answered.
     Answered,
 }

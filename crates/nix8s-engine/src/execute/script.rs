@@ -73,6 +73,8 @@ fn no_end(what: &str, command: &Command, error: &ExecError) -> Failure {
         }
         ExecError::Refused
         | ExecError::WrongKey { .. }
+        | ExecError::UnknownKey { .. }
+        | ExecError::Denied { .. }
         | ExecError::Lost
         | ExecError::NoAddress
         | ExecError::Missing { .. } => no_answer(what, error),

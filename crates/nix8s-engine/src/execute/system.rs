@@ -71,6 +71,8 @@ pub async fn switch(world: &World, name: &MachineName, system: &StorePath, reboo
         Err(
             error @ (ExecError::Refused
             | ExecError::WrongKey { .. }
+            | ExecError::UnknownKey { .. }
+            | ExecError::Denied { .. }
             | ExecError::NoAddress
             | ExecError::Missing { .. }),
         ) => return Err(no_answer("switching", &error)),

@@ -16,7 +16,6 @@ use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use nix8s_core::tool::Command;
 use nix8s_core::tool::FILES;
-use nix8s_core::tool::Host;
 use nix8s_core::tool::Output;
 use nix8s_core::tool::script::is_users;
 use rustix::process::Pid;
@@ -27,6 +26,7 @@ use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Child;
 
+use super::private::Private;
 use crate::port::Exec;
 use crate::port::ExecError;
 
@@ -68,22 +68,40 @@ impl Exec for Processes {
         command: &Command,
         stop: BoxFuture<'_, ()>,
     ) -> Option<Result<Output, ExecError>> {
-        match &command.on {
-            Host::Here => {}
-            Host::Machine { name, .. } => {
-                return Some(Ok(failed(255, &format!("this version of nix8s cannot reach {name}"))));
-            }
-        }
-        let running = match Running::start(command, &self.folder) {
-            Ok(running) => running,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Some(Err(ExecError::Missing { program: program(command).to_owned() }));
-            }
-            Err(error) => {
-                return Some(Ok(failed(126, &format!("could not start {}: {error}", program(command)))));
-            }
+        let input = match &command.stdin {
+            Some(text) => Input::Whole(text.as_bytes()),
+            None => Input::None,
         };
-        running.end(command, stop).await
+        self.feed(command, input, stop).await
+    }
+}
+
+/// What a program reads.
+#[derive(Clone, Copy)]
+pub(super) enum Input<'a> {
+    /// Nothing.
+    None,
+    /// This, and then the end.
+    Whole(&'a [u8]),
+    /// This, and then nothing for as long as it runs: the end tells it that we are gone.
+    Open(&'a [u8]),
+}
+
+impl Processes {
+    /// Runs a command here, whatever machine it is for.
+    pub(super) async fn feed(
+        &self,
+        command: &Command,
+        input: Input<'_>,
+        stop: impl Future<Output = ()> + Unpin + Send,
+    ) -> Option<Result<Output, ExecError>> {
+        match Running::start(command, input, &self.folder) {
+            Ok(running) => running.end(command, input, stop).await,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Some(Err(ExecError::Missing { program: program(command).to_owned() }))
+            }
+            Err(error) => Some(Ok(failed(126, &format!("could not start {}: {error}", program(command))))),
+        }
     }
 }
 
@@ -99,19 +117,22 @@ fn failed(status: i32, stderr: &str) -> Output {
 struct Running {
     child: Child,
     group: Group,
-    _files: Option<Files>,
+    _files: Option<Private>,
 }
 
 impl Running {
-    fn start(command: &Command, folder: &Path) -> io::Result<Self> {
-        let files = if command.files.is_empty() { None } else { Some(Files::write(command)?) };
+    fn start(command: &Command, input: Input<'_>, folder: &Path) -> io::Result<Self> {
+        let files = if command.files.is_empty() { None } else { Some(files(command)?) };
         let put = |word: &String| match &files {
-            Some(files) => word.replace(FILES, &files.0.display().to_string()),
+            Some(files) => word.replace(FILES, &files.path().display().to_string()),
             None => word.clone(),
         };
         let argv: Vec<String> = command.argv.iter().map(put).collect();
         let (program, arguments) = argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
-        let input = if command.stdin.is_some() { Stdio::piped() } else { Stdio::null() };
+        let input = match input {
+            Input::None => Stdio::null(),
+            Input::Whole(_) | Input::Open(_) => Stdio::piped(),
+        };
         let child = tokio::process::Command::new(program)
             .args(arguments)
             .current_dir(folder)
@@ -126,14 +147,22 @@ impl Running {
     }
 
     /// Waits for its end; `None`: it was asked to stop, and is gone.
-    async fn end(mut self, command: &Command, stop: BoxFuture<'_, ()>) -> Option<Result<Output, ExecError>> {
+    async fn end(
+        mut self,
+        command: &Command,
+        input: Input<'_>,
+        stop: impl Future<Output = ()> + Unpin + Send,
+    ) -> Option<Result<Output, ExecError>> {
         let (printed, complained) = (Tail::new(answer_max(command)), Tail::new(TAIL_MAX));
         let (stdin, stdout, stderr) =
             (self.child.stdin.take(), self.child.stdout.take(), self.child.stderr.take());
+        let open = Mutex::new(None);
         let write = async {
-            if let (Some(mut stdin), Some(text)) = (stdin, &command.stdin) {
-                // A program that does not read all of it has its reasons, and its status tells.
-                let _ = stdin.write_all(text.as_bytes()).await;
+            let (Some(mut stdin), Input::Whole(text) | Input::Open(text)) = (stdin, input) else { return };
+            // A program that does not read all of it has its reasons, and its status tells.
+            let _ = stdin.write_all(text).await;
+            if let Input::Open(_) = input {
+                *open.lock().unwrap_or_else(PoisonError::into_inner) = Some(stdin);
             }
         };
         let read = async {
@@ -234,43 +263,17 @@ impl Tail {
     }
 }
 
-/// A folder that only we can read, with the files of a command, for as long as it runs.
-struct Files(PathBuf);
-
-impl Files {
-    fn write(command: &Command) -> io::Result<Self> {
-        let files = Self::folder()?;
-        for (name, text) in &command.files {
-            let path = files.0.join(name);
-            if let Some(above) = path.parent().filter(|above| *above != files.0) {
-                std::fs::DirBuilder::new().recursive(true).mode(0o700).create(above)?;
-            }
-            let mut options = std::fs::OpenOptions::new();
-            let mut file = options.write(true).create_new(true).mode(0o600).open(path)?;
-            io::Write::write_all(&mut file, text.as_bytes())?;
+/// Puts the files of a command into a folder of their own.
+fn files(command: &Command) -> io::Result<Private> {
+    let files = Private::new()?;
+    for (name, text) in &command.files {
+        let path = files.path().join(name);
+        if let Some(above) = path.parent().filter(|above| *above != files.path()) {
+            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(above)?;
         }
-        Ok(files)
+        let mut options = std::fs::OpenOptions::new();
+        let mut file = options.write(true).create_new(true).mode(0o600).open(path)?;
+        io::Write::write_all(&mut file, text.as_bytes())?;
     }
-
-    /// A folder that was not there before: nobody else can have put anything into it.
-    fn folder() -> io::Result<Self> {
-        let runtime = std::env::var_os("XDG_RUNTIME_DIR").filter(|value| !value.is_empty());
-        let above = runtime.map_or_else(std::env::temp_dir, PathBuf::from);
-        for at in 0_u32.. {
-            let path = above.join(format!("nix8s-{}-{at}", std::process::id()));
-            match std::fs::DirBuilder::new().mode(0o700).create(&path) {
-                Ok(()) => return Ok(Self(path)),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Err(io::ErrorKind::AlreadyExists.into())
-    }
-}
-
-impl Drop for Files {
-    fn drop(&mut self) {
-        // What stays is readable by nobody else.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
+    Ok(files)
 }
