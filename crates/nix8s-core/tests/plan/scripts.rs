@@ -46,7 +46,7 @@ fn phase(name: &str) -> Moment {
     Moment::Phase { name: name.to_owned(), order }
 }
 
-fn before(transition: Transition) -> Moment {
+pub fn before(transition: Transition) -> Moment {
     Moment::Before(transition)
 }
 
@@ -429,4 +429,9 @@ fn a_cluster_that_is_left_alone_has_its_own_scripts_only() {
     - Skipped: w1 is left alone: skip is set
     - Skipped: the script there would run on cp1, which is left alone: skip is set
     ");
+    // One that was removed and stays away is left alone as well.
+    let mut world = world;
+    world.past("w1").removed = true;
+    world.seen.secrets = Known::Unknown;
+    assert!(!world.planned().contains("secrets"), "{}", world.planned());
 }
