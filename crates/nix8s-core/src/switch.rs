@@ -26,6 +26,8 @@ pub struct Armed {
     pub way: Way,
     /// How long it waits for its confirmation, in seconds.
     pub window: u64,
+    /// Since which boot of the machine (`/proc/sys/kernel/random/boot_id`).
+    pub boot: String,
 }
 
 /// How a system comes to run.
@@ -128,6 +130,8 @@ pub fn confirmed(
 /// What a machine that has booted while a switch was armed makes of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AfterBoot {
+    /// It has not been booted since: an activation starts what a boot starts, also that of the way back.
+    Nothing,
     /// The new system runs, and waits for its confirmation once more.
     Waits,
     /// The system before runs: that was the way back.
@@ -135,8 +139,12 @@ pub enum AfterBoot {
 }
 
 /// Decides what a boot means.
-pub fn after_boot(armed: &Armed, running: &StorePath) -> AfterBoot {
-    if armed.to == *running { AfterBoot::Waits } else { AfterBoot::WentBack }
+pub fn after_boot(armed: &Armed, running: &StorePath, boot: &str) -> AfterBoot {
+    match (armed.boot == boot, armed.to == *running) {
+        (true, _) => AfterBoot::Nothing,
+        (false, true) => AfterBoot::Waits,
+        (false, false) => AfterBoot::WentBack,
+    }
 }
 
 /// How the machine goes back.
@@ -170,7 +178,15 @@ mod tests {
 
     fn armed(way: Way) -> Armed {
         let (to, from) = (path("new"), path("old"));
-        Armed { nonce: "n".to_owned(), to, default: from.clone(), from, way, window: 600 }
+        Armed {
+            nonce: "n".to_owned(),
+            to,
+            default: from.clone(),
+            from,
+            way,
+            window: 600,
+            boot: "b1".to_owned(),
+        }
     }
 
     fn ended(back: Option<&str>) -> Ended {
@@ -212,9 +228,10 @@ mod tests {
 
     #[test]
     fn a_boot_shows_whether_the_machine_went_back() {
-        assert_eq!(after_boot(&armed(Way::Boot), &path("new")), AfterBoot::Waits);
+        assert_eq!(after_boot(&armed(Way::Boot), &path("new"), "b2"), AfterBoot::Waits);
         // Also the boot of a machine that lost power while a system was only activated.
-        assert_eq!(after_boot(&armed(Way::Live), &path("old")), AfterBoot::WentBack);
+        assert_eq!(after_boot(&armed(Way::Live), &path("old"), "b2"), AfterBoot::WentBack);
+        assert_eq!(after_boot(&armed(Way::Live), &path("old"), "b1"), AfterBoot::Nothing);
     }
 
     #[test]

@@ -1,12 +1,12 @@
 #!/bin/sh
 # Makes a system. Everything is in the environment.
 # shellcheck disable=SC2154,SC2086
-mkdir -p "$out/bin" "$out/etc/units" "$out/sw/bin"
+mkdir -p "$out/bin" "$out/etc/units" "$out/etc/nix8s" "$out/sw/bin"
 ln -s "$kernel" "$out/kernel"
 ln -s "$initrd" "$out/initrd"
 ln -s "$kernel" "$out/kernel-modules"
 echo "$release" > "$out/nixos-version"
-echo "$facts" > "$out/nix8s.json"
+echo "$facts" > "$out/etc/nix8s/system.json"
 echo "$exit" > "$out/exit"
 echo "$hostname" > "$out/etc/hostname"
 printf '%s\n' "$activation" > "$out/activation"

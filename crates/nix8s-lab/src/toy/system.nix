@@ -36,7 +36,8 @@ let
   k3s = if wanted.k3s == null then { } else {
     "k3s.service" = builtins.replaceStrings [ "@role@" "@version@" ] [ wanted.k3s version ] (builtins.readFile ./k3s.service);
   };
-  units = builtins.mapAttrs unit (wanted.units // k3s);
+  ours = { "nix8s-switch.service" = builtins.readFile ./nix8s-switch.service; };
+  units = builtins.mapAttrs unit (wanted.units // k3s // ours);
 
   parts = {
     kernel = digest wanted.kernel;

@@ -70,6 +70,14 @@ impl Machine {
         path.starts_with("/nix/store").then(|| StorePath::new(&path.display().to_string()))
     }
 
+    /// Which boot this is.
+    pub fn boot_id(&self) -> Result<String, CliError> {
+        const PATH: &str = "/proc/sys/kernel/random/boot_id";
+        let id = fs::read_to_string(PATH)
+            .map_err(|error| failed(format!("could not read {PATH}")).because(error))?;
+        Ok(id.trim().to_owned())
+    }
+
     /// What was booted.
     pub fn booted(&self) -> Boot {
         self.boot(&self.at(BOOTED))

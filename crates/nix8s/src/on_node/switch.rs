@@ -153,6 +153,7 @@ fn arm(machine: &Machine, args: &SwitchArgs, nonce: &str, way: Way) -> Result<Ar
         from,
         way,
         window: args.window,
+        boot: machine.boot_id()?,
     };
     keep(machine, "from", &armed.from)?;
     keep(machine, "to", &armed.to)?;
@@ -195,7 +196,12 @@ fn keep(machine: &Machine, name: &str, system: &StorePath) -> Result<(), CliErro
 
 /// Activates as the machine runs. What is booted by default stays as it is until the confirmation.
 fn live(machine: &Machine, armed: &Armed, reboot: Reboot) -> Result<Exit, CliError> {
-    match activate(machine, armed)? {
+    let activated = activate(machine, armed)?;
+    // An activation that hung and was stopped for the way back ends like one that went well.
+    if !is_armed(machine, &armed.nonce)? {
+        return went_back(machine, armed);
+    }
+    match activated {
         Activated::Yes => Ok(Exit::Done),
         Activated::WithFailedUnits => {
             eprintln!("some units do not run; the gates tell whether that matters");
@@ -206,9 +212,6 @@ fn live(machine: &Machine, armed: &Armed, reboot: Reboot) -> Result<Exit, CliErr
             let armed = Armed { way, ..armed.clone() };
             {
                 let _lock = lock(machine)?;
-                if read::<Armed>(machine, ARMED)?.is_none_or(|now| now.nonce != armed.nonce) {
-                    return went_back(machine, &armed);
-                }
                 write(machine, ARMED, &armed)?;
             }
             boot(machine, &armed)
@@ -218,6 +221,12 @@ fn live(machine: &Machine, armed: &Armed, reboot: Reboot) -> Result<Exit, CliErr
             went_back(machine, armed)
         }
     }
+}
+
+/// Whether a switch still waits; whoever is undoing it is waited for.
+fn is_armed(machine: &Machine, nonce: &str) -> Result<bool, CliError> {
+    let _lock = lock(machine)?;
+    Ok(read::<Armed>(machine, ARMED)?.is_some_and(|armed| armed.nonce == nonce))
 }
 
 /// The activation is systemd's: it survives this process and its connection.
@@ -369,10 +378,19 @@ fn go_back(machine: &Machine, nonce: &str, why: &str) -> Result<(), CliError> {
 
 /// What a boot runs: a switch that is still armed waits once more, or has been undone by this very boot.
 pub fn resume(machine: &Machine) -> Result<Exit, CliError> {
+    let boot = machine.boot_id()?;
+    // Without the lock: an activation starts what a boot starts, and is waited for by the way back, which holds it.
+    if read::<Armed>(machine, ARMED)?.is_none_or(|armed| armed.boot == boot) {
+        return Ok(Exit::Done);
+    }
     let _lock = lock(machine)?;
     let Some(armed) = read::<Armed>(machine, ARMED)? else { return Ok(Exit::Done) };
-    match switch::after_boot(&armed, &machine.running()?) {
-        AfterBoot::Waits => start_timer(machine, &armed)?,
+    match switch::after_boot(&armed, &machine.running()?, &boot) {
+        AfterBoot::Nothing => {}
+        AfterBoot::Waits => {
+            start_timer(machine, &armed)?;
+            write(machine, ARMED, &Armed { boot, ..armed })?;
+        }
         AfterBoot::WentBack => {
             make_default(machine, &armed.default)?;
             end(machine, &armed, Some("the machine was booted before it was confirmed".to_owned()))?;
