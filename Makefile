@@ -37,7 +37,8 @@ lint: needs ## formatting, clippy, tidy; shellcheck and cargo-deny where they ar
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) clippy --package nix8s-sim --features mutation --all-targets --locked -- -D warnings
 	$(CARGO) xtask tidy
-	@if command -v shellcheck >/dev/null; then set -x; shellcheck scripts/*.sh .ci/run crates/nix8s-lab/src/*/*.sh; \
+	@if command -v shellcheck >/dev/null; then set -x; \
+	  shellcheck scripts/*.sh .ci/run crates/nix8s-core/src/tool/on_node/probe.sh crates/nix8s-lab/src/*/*.sh; \
 	else echo "SKIPPED shellcheck: it is not installed (Debian: apt-get install shellcheck)"; fi
 	@scripts/deny.sh
 

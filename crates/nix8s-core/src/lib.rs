@@ -19,4 +19,5 @@ pub mod permit;
 pub mod plan;
 pub mod provision;
 pub mod reconcile;
+pub mod switch;
 pub mod tool;

@@ -213,10 +213,10 @@ impl Past {
                 past.failures.remove(&EffectKind::Install);
             }
             What::Joined { machine, uid, role } => {
-                // Nobody heard how joining it ended, or how the cluster began on it.
+                // Nobody heard how joining it ended, or how the cluster began on it: once, for ever.
                 let began = self.first_server.as_ref() == Some(machine) && self.initialized.is_some();
                 let past = self.machine(machine);
-                if past.joining || (began && past.joined.is_none()) {
+                if past.joining || (began && past.happened(Transition::Join) == 0) {
                     self.happens(machine, Transition::Join, at);
                 }
                 let past = self.machine(machine);
@@ -422,7 +422,9 @@ impl Past {
                         MachinePast { removed: true, installs, ..MachinePast::default() };
                     self.happens(machine, Transition::Delete, at);
                 } else if *tombstone {
-                    self.happens(machine, Transition::Delete, at);
+                    if self.machine(machine).was_there() {
+                        self.happens(machine, Transition::Delete, at);
+                    }
                     let past = self.machine(machine);
                     past.joined = None;
                     past.removed = true;
@@ -430,8 +432,9 @@ impl Past {
                     past.reinstall = None;
                     past.failures.clear();
                 } else {
-                    self.machines.remove(machine);
-                    self.transitions.insert(Transition::Delete, at);
+                    if self.machines.remove(machine).is_some_and(|past| past.was_there()) {
+                        self.transitions.insert(Transition::Delete, at);
+                    }
                 }
             }
             _ => {}

@@ -145,8 +145,12 @@ async fn broken_by(script: Script, times: u32) -> Vec<&'static str> {
     sim.new_run(&Permit::default());
     let ports = sim.ports(Arc::new(Memory::new()));
     let machine = cluster.machines.values().next().filter(|_| script.scope == Scope::Node);
-    let about =
-        script::About { cluster: &cluster, machine: machine.map(|machine| &**machine), state_dir: "" };
+    let about = script::About {
+        cluster: &cluster,
+        name: machine.map(|machine| &machine.name),
+        machine: machine.map(|machine| &**machine),
+        state_dir: "",
+    };
     for _ in 0..times {
         let output = ports.exec.run(&script::run(&script, about).unwrap()).await.unwrap();
         assert_eq!(output.status, 0);

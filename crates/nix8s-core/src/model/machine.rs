@@ -172,7 +172,7 @@ pub struct Disks {
 }
 
 /// Digests (16 hex digits) of the parts of a wanted system, so that a change can be classed by what it touches.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parts {
     /// Kernel, its parameters and modules.
     pub kernel: String,

@@ -208,9 +208,12 @@ impl<'a> Cx<'a> {
         if class == Class::InPlace && reboots { Class::Drain } else { class }
     }
 
-    /// Whether every machine is left alone: there is no cluster to bring about then.
+    /// Whether every machine is left alone, those that were removed and stay away too: there is no cluster to bring about
+    /// then.
     pub fn is_left_alone(&self) -> bool {
-        !self.views.is_empty() && self.views.values().all(|view| view.row == Row::Skip)
+        let is_skipped = |view: &View<'_>| view.machine.is_some_and(|machine| machine.skip);
+        let alone = |view: &View<'_>| view.row == Row::Skip || (view.row == Row::Away && is_skipped(view));
+        !self.views.is_empty() && self.views.values().all(alone)
     }
 
     /// A machine's view. Every step's subject has one.

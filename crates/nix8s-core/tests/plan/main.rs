@@ -4,6 +4,7 @@
 
 mod beginning;
 mod changes;
+mod departures;
 mod doubt;
 mod faults;
 mod removals;

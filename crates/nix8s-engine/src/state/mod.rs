@@ -3,7 +3,7 @@
 pub mod copy;
 pub mod dir;
 pub mod export;
-mod file;
+pub mod file;
 pub mod layout;
 pub mod lock;
 pub mod log;

@@ -20,7 +20,7 @@ pub fn page() -> String {
     );
     let everywhere: Vec<&Arg> = command.get_arguments().filter(|arg| arg.is_global_set()).collect();
     table(&mut out, &everywhere);
-    for below in command.get_subcommands() {
+    for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
         one(&mut out, below, "nix8s");
     }
     out
@@ -31,7 +31,7 @@ fn one(out: &mut String, command: &Command, above: &str) {
     let about = command.get_about().map(ToString::to_string).unwrap_or_default();
     write!(out, "\n## {name}\n\n{about}.\n").expect("a text can be written to");
     if command.has_subcommands() {
-        for below in command.get_subcommands() {
+        for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
             one(out, below, &name);
         }
         return;
