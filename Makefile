@@ -23,7 +23,7 @@ demo: build ## from nothing to a running cluster, an update and a removal, in th
 	@scripts/demo.sh "$$($(CARGO) metadata --format-version 1 --no-deps --offline | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release/nix8s"
 
 lab: needs ## three control planes and two workers to try things on, in namespaces of this computer (as root)
-	$(CARGO) run --locked --quiet --package nix8s-lab -- cp1 cp2 cp3 w1 w2
+	$(CARGO) run --locked --quiet --package nix8s-lab -- --kubernetes cp1 cp2 cp3 w1 w2
 
 test: needs ## run every test
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \

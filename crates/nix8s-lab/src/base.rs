@@ -29,14 +29,13 @@ pub fn cache() -> PathBuf {
 
 /// The root, made now if nobody has made it before; another program that needs it meanwhile waits.
 pub fn root() -> Result<PathBuf, LabError> {
-    let mirror = std::env::var("NIX8S_LAB_MIRROR").unwrap_or_else(|_| MIRROR.to_owned());
     kept("base", &[SCRIPT], |target| {
         if !missing::is_there("debootstrap") {
             return Err(LabError::Missing("there is no debootstrap (Debian: debootstrap)".to_owned()));
         }
         eprintln!("Making the root of the lab's hosts in {}: a minute or two, once.", target.display());
         let mut command = Command::new("unshare");
-        command.args(["--mount", "sh", "-c", SCRIPT, "base"]).arg(target).env("NIX8S_LAB_MIRROR", &mirror);
+        command.args(["--mount", "sh", "-c", SCRIPT, "base"]).arg(target);
         made("make a Debian root with debootstrap", command)
     })
 }
@@ -67,17 +66,27 @@ pub fn kept(
     Ok(target)
 }
 
+/// What a script ends with when the fault is not its own: no network, for example. Its last line says why.
+const NOT_HERE: i32 = 75;
+
 /// Runs what makes something for the cache; what it prints is of interest only if it fails.
 pub fn made(what: &str, mut command: Command) -> Result<(), LabError> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let output =
-        command.stdin(Stdio::null()).output().map_err(|cause| LabError::Program { program, cause })?;
+    let mirror = std::env::var("NIX8S_LAB_MIRROR").unwrap_or_else(|_| MIRROR.to_owned());
+    let output = command
+        .env("NIX8S_LAB_MIRROR", mirror)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|cause| LabError::Program { program, cause })?;
     if output.status.success() {
         return Ok(());
     }
     let mut said = String::from_utf8_lossy(&output.stdout).into_owned();
     said.push_str(&String::from_utf8_lossy(&output.stderr));
     let lines: Vec<&str> = said.lines().collect();
+    if output.status.code() == Some(NOT_HERE) {
+        return Err(LabError::Missing(format!("could not {what}: {}", lines.last().unwrap_or(&""))));
+    }
     let said = lines[lines.len().saturating_sub(20)..].join("\n");
     Err(LabError::Failed { what: what.to_owned(), said })
 }

@@ -128,7 +128,7 @@ impl Lab {
     /// A command as the operator runs it: on the lab's network, with the operator's home, root and PATH. Killing it
     /// kills the program.
     pub fn operator(&self, command: &Command) -> Command {
-        operator::command(&self.space, &self.home, command)
+        operator::enter(&self.space, "operator", &self.home, command)
     }
 
     /// A flake in the operator's home with systems that look like NixOS from outside. `clusters` is JSON:
@@ -152,8 +152,13 @@ impl Lab {
         self.space.init()
     }
 
+    /// What it lives in.
+    pub(crate) fn space(&self) -> &Space {
+        &self.space
+    }
+
     /// Gives a namespace of this name an address.
-    fn plug(&self, name: &str, number: usize) -> Result<String, LabError> {
+    pub(crate) fn plug(&self, name: &str, number: usize) -> Result<String, LabError> {
         let address = format!("{NETWORK}{number}");
         let (link, mac) = (format!("host{number}"), format!("02:00:00:80:00:{number:02x}"));
         let arguments = [name, &link, &address, &mac];

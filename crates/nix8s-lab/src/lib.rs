@@ -8,6 +8,7 @@ mod base;
 mod error;
 mod host;
 mod key;
+mod kubernetes;
 mod lab;
 mod missing;
 mod operator;
@@ -17,4 +18,17 @@ mod toy;
 pub use error::LabError;
 pub use host::Host;
 pub use host::Ran;
+pub use kubernetes::Kubernetes;
 pub use lab::Lab;
+
+/// Makes what labs need, unless that was done before: the root of the hosts, and a control plane.
+///
+/// # Errors
+/// [`LabError::Missing`] on a computer that cannot have one.
+pub fn make() -> Result<(), LabError> {
+    if let Some(missing) = missing::what() {
+        return Err(LabError::Missing(missing));
+    }
+    base::root()?;
+    kubernetes::programs().map(|_| ())
+}

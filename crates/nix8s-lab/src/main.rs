@@ -4,6 +4,7 @@ use std::io::BufRead;
 use std::process::ExitCode;
 
 use nix8s_lab::Host;
+use nix8s_lab::Kubernetes;
 use nix8s_lab::Lab;
 use nix8s_lab::LabError;
 
@@ -24,22 +25,45 @@ const FAULTS: &[Fault] = &[
     ("free-disk", |host| host.free_disk(), "make room again"),
 ];
 
+/// How it is called.
+const USAGE: &str = "\
+Usage: nix8s-lab [--kubernetes] HOST...   hosts to try things on, until Ctrl-C
+       nix8s-lab --make                   only make what a lab needs, and keep it for later
+
+  --kubernetes   a control plane as well, and systems that join it; names that begin with cp are servers
+";
+
 fn main() -> ExitCode {
-    let names: Vec<String> = std::env::args().skip(1).collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let lab = match Lab::start(&names) {
-        Ok(lab) => lab,
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match arguments.as_slice() {
+        ["--make"] => nix8s_lab::make(),
+        ["--help"] | [] => {
+            print!("{USAGE}");
+            Ok(())
+        }
+        ["--kubernetes", names @ ..] => keep(names, true),
+        names => keep(names, false),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             eprintln!("error: {}", why.chain());
-            return ExitCode::from(if matches!(why, LabError::Missing(_)) { 5 } else { 1 });
+            ExitCode::from(if matches!(why, LabError::Missing(_)) { 5 } else { 1 })
         }
-    };
-    print!("{}", welcome(&lab));
+    }
+}
+
+/// Has a lab until this program is ended.
+fn keep(names: &[&str], with_kubernetes: bool) -> Result<(), LabError> {
+    let lab = Lab::start(names)?;
+    lab.flake(&fleet(names));
+    let kubernetes = if with_kubernetes { Some(lab.kubernetes()?) } else { None };
+    print!("{}", welcome(&lab, kubernetes.as_ref()));
     for line in std::io::stdin().lock().lines().map_while(Result::ok) {
         let words: Vec<&str> = line.split_whitespace().collect();
-        match obey(&lab, &words) {
-            Ok(()) => {}
-            Err(why) => eprintln!("error: {why}"),
+        if let Err(why) = obey(&lab, &words) {
+            eprintln!("error: {why}");
         }
     }
     // Nobody types; Ctrl-C ends this program, and the lab with it.
@@ -48,28 +72,58 @@ fn main() -> ExitCode {
     }
 }
 
-/// What to try.
-fn welcome(lab: &Lab) -> String {
-    let mut text =
-        format!("The lab is up, as process {}, with its files in {}.\n\n", lab.init(), lab.home().display());
+/// Systems for these hosts.
+fn fleet(names: &[&str]) -> String {
+    let machines: Vec<String> = names
+        .iter()
+        .map(|name| {
+            let role = if name.starts_with("cp") { "server" } else { "agent" };
+            format!("\"{name}\": {{ \"k3s\": \"{role}\" }}")
+        })
+        .collect();
+    format!(
+        r#"{{ "lab": {{ "versions": ["1.33.5", "1.34.2"], "machines": {{ {} }} }} }}"#,
+        machines.join(", ")
+    )
+}
+
+/// What there is, and what to try.
+fn welcome(lab: &Lab, kubernetes: Option<&Kubernetes<'_>>) -> String {
+    let (init, home) = (lab.init(), lab.home().display());
+    let mut text = format!("The lab is up, as process {init}, with its files in {home}.\n\n");
+    let mut say = |line: String| {
+        text.push_str(&line);
+        text.push('\n');
+    };
     for host in lab.hosts() {
-        text.push_str(&format!("  {:<10} {:<12} {}\n", host.name(), host.address(), host.public_key()));
+        say(format!("  {:<10} {:<12} {}", host.name(), host.address(), host.public_key()));
+    }
+    if let Some(kubernetes) = kubernetes {
+        say(format!("  {:<10} {:<12} https://{}:6443", "API", kubernetes.address(), kubernetes.address()));
     }
     let shell = lab.operator(&std::process::Command::new("bash"));
-    let shell: Vec<String> = std::iter::once(shell.get_program())
-        .chain(shell.get_args())
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect();
-    text.push_str(&format!(
-        "\nIn another terminal, the operator's shell (ssh and nix reach the hosts from there):\n\n  {}\n",
-        shell.join(" ")
-    ));
-    text.push_str("\nType here, for example `cut w1`:\n\n");
-    for (name, _, about) in FAULTS {
-        text.push_str(&format!("  {name:<10} HOST   {about}\n"));
+    let words = std::iter::once(shell.get_program()).chain(shell.get_args());
+    let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
+    say(format!("\nIn another terminal, the operator's shell:\n\n  {}\n", words.join(" ")));
+    say("There:\n".to_owned());
+    let first = lab.hosts().next();
+    let first = first.as_ref().map_or("HOST", Host::name);
+    say(format!("  ssh {first}"));
+    say(format!("  nixos-anywhere --flake ./flake#{first} --target-host root@{first}"));
+    if let Some(kubernetes) = kubernetes {
+        let file = "/var/lib/nix8s/k3s.yaml";
+        say(format!("  echo 'cluster-init: true' | ssh {first} 'mkdir -p /var/lib/nix8s; cat > {file}'"));
+        say("  (cd /var/lib/kubernetes; curl --silent --cacert ca.crt --cert admin.crt --key admin.key \\"
+            .to_owned());
+        let address = kubernetes.address();
+        say(format!("    https://{address}:6443/api/v1/nodes | jq -r '.items[].metadata.name')"));
     }
-    text.push_str("  run        HOST COMMAND [ARGUMENT]...   run a command on it, not over the network\n");
-    text.push_str("\nCtrl-C ends the lab and leaves nothing behind.\n");
+    say("\nHere, for example `cut w1`:\n".to_owned());
+    for (name, _, about) in FAULTS {
+        say(format!("  {name:<10} HOST   {about}"));
+    }
+    say("  run        HOST COMMAND [ARGUMENT]...   run a command on it, not over the network".to_owned());
+    say("\nCtrl-C ends the lab and leaves nothing behind.".to_owned());
     text
 }
 

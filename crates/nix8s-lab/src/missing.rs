@@ -6,6 +6,7 @@ use std::process::Stdio;
 
 /// Programs that a lab is made with, and the Debian packages that have them.
 const PROGRAMS: &[(&str, &str)] = &[
+    ("curl", "curl"),
     ("ip", "iproute2"),
     ("nsenter", "util-linux"),
     ("ssh-keygen", "openssh-client"),

@@ -32,10 +32,10 @@ fn built() -> Option<PathBuf> {
     if is_test { folder.parent().map(Path::to_owned) } else { Some(folder.to_owned()) }
 }
 
-/// A command as the operator runs it. It ends when the one that is returned is killed.
-pub fn command(space: &Space, home: &Path, command: &Command) -> Command {
+/// A command in the operator's root, in one of the lab's networks. It ends when the one that is returned is killed.
+pub fn enter(space: &Space, network: &str, home: &Path, command: &Command) -> Command {
     let mut inside = space.command("setpriv");
-    inside.args(["--pdeathsig", "KILL", "nsenter", "--net=/run/netns/operator"]);
+    inside.args(["--pdeathsig", "KILL", "nsenter", &format!("--net=/run/netns/{network}")]);
     inside.args(["--root=/run/lab/operator/root", "--", "env", "--ignore-environment"]);
     let mut chdir = OsString::from("--chdir=");
     chdir.push(command.get_current_dir().unwrap_or(home));

@@ -14,6 +14,7 @@ const FILES: &[(&str, &str)] = &[
     ("activate.sh", include_str!("toy/activate.sh")),
     ("init.sh", include_str!("toy/init.sh")),
     ("switch-to-configuration.sh", include_str!("toy/switch-to-configuration.sh")),
+    ("k3s.path", include_str!("toy/k3s.path")),
     ("k3s.service", include_str!("toy/k3s.service")),
     ("nix8s-switch.service", include_str!("toy/nix8s-switch.service")),
     ("k3s.sh", include_str!("toy/k3s.sh")),

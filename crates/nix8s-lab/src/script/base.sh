@@ -3,6 +3,7 @@
 # In memory first, because dpkg waits for the disk after each file; then as a whole to its place.
 set -eu
 target=$1
+curl --silent --show-error --fail --location --retry 3 --output /dev/null "$NIX8S_LAB_MIRROR/dists/trixie/Release" || exit 75
 made=$(mktemp -d)
 mount -t tmpfs -o size=3g,mode=755 tmpfs "$made"
 # libdbi-perl: debootstrap does not see that it is what nix-bin's perl-dbdabi asks for.

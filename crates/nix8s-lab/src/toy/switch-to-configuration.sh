@@ -1,7 +1,7 @@
 #!/bin/sh
 # switch-to-configuration ACTION, with the exit codes of the real one: 0; 1: could not; 2: activation failed; 4: a unit
-# shellcheck disable=SC2086
 # failed; 100: needs a reboot.
+# shellcheck disable=SC2086
 set -eu
 out=@out@
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin

@@ -34,6 +34,7 @@ let
   initrd = part "initrd-linux-${wanted.kernel}" wanted.kernel;
   unit = name: text: builtins.toFile name text;
   k3s = if wanted.k3s == null then { } else {
+    "k3s.path" = builtins.readFile ./k3s.path;
     "k3s.service" = builtins.replaceStrings [ "@role@" "@version@" ] [ wanted.k3s version ] (builtins.readFile ./k3s.service);
   };
   ours = { "nix8s-switch.service" = builtins.readFile ./nix8s-switch.service; };
