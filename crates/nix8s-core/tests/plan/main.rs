@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "test helpers are tests")]
 
+mod actions;
 mod beginning;
 mod changes;
 mod departures;

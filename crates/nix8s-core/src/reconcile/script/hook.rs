@@ -13,6 +13,7 @@ use super::failure;
 use super::is_done;
 use super::link;
 use super::say_failed;
+use crate::model::Action;
 use crate::model::MachineName;
 use crate::model::Moment;
 use crate::model::OnFailure;
@@ -107,12 +108,13 @@ pub fn around(cx: &Cx<'_>, links: Vec<Link>) -> Vec<Link> {
             extend(&mut all, after(cx, view, Transition::Delete));
         }
         let kind = effect.kind();
+        let comes_later = matches!(effect, Effect::Switch { action: Action::Boot, .. });
         all.push((effect, reason));
         let over = match kind {
             // A machine that was installed starts first: what comes after that is planned when it answers.
             EffectKind::Init | EffectKind::Join => Some(Transition::Join),
             EffectKind::Drain => Some(Transition::Drain),
-            EffectKind::Switch => Some(Transition::Update),
+            EffectKind::Switch if !comes_later => Some(Transition::Update),
             _ => None,
         };
         if let Some(transition) = over {

@@ -13,6 +13,7 @@ use super::json;
 use super::known::Known;
 use super::known::lasting;
 use super::known::passing;
+use crate::model::Action;
 use crate::model::Distribution;
 use crate::model::Gates;
 use crate::model::Machine;
@@ -69,15 +70,24 @@ pub fn confirm(machine: &Machine, expected: &Expected) -> Command {
 pub const NOT_CONFIRMED: i32 = 4;
 
 /// Activates a copied system, armed: the machine goes back by itself unless `nonce` comes over a new connection.
-pub fn switch(machine: &Machine, system: &StorePath, reboot: Reboot, nonce: u64) -> Command {
+/// As a test, what runs after a restart stays what it was.
+pub fn switch(machine: &Machine, system: &StorePath, reboot: Reboot, action: Action, nonce: u64) -> Command {
     let reboot = match reboot {
         Reboot::Auto => "auto",
         Reboot::Never => "never",
         Reboot::Always => "always",
     };
     let nonce = format!("{nonce:016x}");
-    let argv = ["nix8s", "on-node", "switch", "--reboot", reboot, "--nonce", &nonce, system.as_str()];
+    let mut argv = vec!["nix8s", "on-node", "switch", "--reboot", reboot, "--nonce", &nonce];
+    argv.extend((action == Action::Test).then_some("--test"));
+    argv.push(system.as_str());
     Command::on(machine, argv, Duration::from_secs(900))
+}
+
+/// Makes a copied system the one that runs after a restart; what runs now stays.
+pub fn set_boot(machine: &Machine, system: &StorePath) -> Command {
+    let argv = ["nix8s", "on-node", "switch", "--boot-only", system.as_str()];
+    Command::on(machine, argv, Duration::from_secs(300))
 }
 
 /// Confirms a switch over a new connection; exit 0: confirmed; [`ROLLED_BACK`]: too late.

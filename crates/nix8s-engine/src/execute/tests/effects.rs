@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use nix8s_core::event::Failure;
+use nix8s_core::model::Action;
 use nix8s_core::model::Distribution;
 use nix8s_core::model::Provisioner;
 use nix8s_core::model::Reboot;
@@ -44,7 +45,7 @@ fn install() -> Effect {
 }
 
 fn switch() -> Effect {
-    Effect::Switch { machine: name("w1"), system: system("b"), reboot: Reboot::Auto }
+    Effect::Switch { machine: name("w1"), system: system("b"), reboot: Reboot::Auto, action: Action::Switch }
 }
 
 fn pod(text: &str) -> Pod {
