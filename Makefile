@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help needs build demo test lint docs bench mutate
+.PHONY: help needs build demo lab test lint docs bench mutate
 .NOTPARALLEL:
 
 # rustup puts cargo here and asks for a new shell to find it; make does not need one.
@@ -22,6 +22,9 @@ build: needs ## build the release binary
 demo: build ## from nothing to a running cluster, an update and a removal, in the simulated world
 	@scripts/demo.sh "$$($(CARGO) metadata --format-version 1 --no-deps --offline | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release/nix8s"
 
+lab: needs ## three control planes and two workers to try things on, in namespaces of this computer (as root)
+	$(CARGO) run --locked --quiet --package nix8s-lab -- --kubernetes cp1 cp2 cp3 w1 w2
+
 test: needs ## run every test
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
 	  set -x; $(CARGO) nextest run --workspace --locked && $(CARGO) test --workspace --locked --doc --quiet; \
@@ -34,7 +37,8 @@ lint: needs ## formatting, clippy, tidy; shellcheck and cargo-deny where they ar
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) clippy --package nix8s-sim --features mutation --all-targets --locked -- -D warnings
 	$(CARGO) xtask tidy
-	@if command -v shellcheck >/dev/null; then set -x; shellcheck scripts/*.sh .ci/run; \
+	@if command -v shellcheck >/dev/null; then set -x; \
+	  shellcheck scripts/*.sh .ci/run crates/nix8s-core/src/tool/on_node/probe.sh crates/nix8s-lab/src/*/*.sh; \
 	else echo "SKIPPED shellcheck: it is not installed (Debian: apt-get install shellcheck)"; fi
 	@scripts/deny.sh
 

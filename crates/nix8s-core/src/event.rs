@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::model::Action;
 use crate::model::MachineName;
 use crate::model::Role;
 use crate::model::StorePath;
@@ -137,6 +138,9 @@ pub enum What {
     Rebuild {
         /// Which.
         machine: MachineName,
+        /// How; `None`: as it is configured.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        action: Option<Action>,
     },
     /// `node reinstall`: a person names a machine that may be erased and installed once more.
     Reinstall {

@@ -20,4 +20,5 @@ pub mod plan;
 pub mod provision;
 pub mod reconcile;
 pub mod secret;
+pub mod switch;
 pub mod tool;

@@ -81,6 +81,16 @@ pub enum Reach {
         /// What it showed.
         fingerprint: String,
     },
+    /// Nobody knows which host key it should show.
+    UnknownKey {
+        /// What it showed.
+        fingerprint: String,
+    },
+    /// It does not let us in.
+    Denied {
+        /// What it says.
+        said: String,
+    },
     /// It answered.
     Answered,
 }
@@ -96,6 +106,9 @@ pub struct Probe {
     pub mark: Option<Mark>,
     /// The running system; only on NixOS.
     pub running: Option<System>,
+    /// The system that runs after a restart; `None`: not known.
+    #[serde(default)]
+    pub boots: Option<StorePath>,
     /// Systems whose whole closure is on the machine, the running one included.
     pub copied: BTreeSet<StorePath>,
     /// Whether a switch is armed and not confirmed: unless its confirmation still comes, the machine goes back by itself.

@@ -1,5 +1,6 @@
 //! What events say about before: a fold over the event log.
 
+mod machine;
 mod script;
 
 use std::collections::BTreeMap;
@@ -13,16 +14,16 @@ use crate::event::Event;
 use crate::event::Failure;
 use crate::event::Migrated;
 use crate::event::What;
+use crate::model::Action;
 use crate::model::MachineName;
 use crate::model::Role;
 use crate::model::StorePath;
 use crate::model::Transition;
 use crate::observed::Hardware;
-use crate::permit::EraseScope;
 use crate::plan::Effect;
 use crate::plan::EffectKind;
-use crate::plan::FailureClass;
 
+pub use machine::*;
 pub use script::*;
 
 /// Everything that planning remembers.
@@ -65,106 +66,6 @@ pub struct Past {
     /// How often something failed that was well before.
     #[serde(default)]
     pub errors: Option<Happened>,
-}
-
-/// What is remembered of a machine.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MachinePast {
-    /// The installation that nix8s made or recognised.
-    pub provisioned: Option<Provisioned>,
-    /// How many installations were begun: makes the next one's id.
-    pub installs: u32,
-    /// The membership that nix8s made or recognised.
-    pub joined: Option<Joined>,
-    /// Joining was begun, and nobody knows yet that it ended.
-    #[serde(default)]
-    pub joining: bool,
-    /// Failures of steps since the last success of that kind.
-    pub failures: BTreeMap<EffectKind, Failures>,
-    /// Since when it does not answer.
-    pub silent_since: Option<Timestamp>,
-    /// Since when its Node is not Ready.
-    pub not_ready_since: Option<Timestamp>,
-    /// `node delete` was asked.
-    pub delete: bool,
-    /// `node delete --lost` was asked: a person says that it is gone.
-    pub lost: bool,
-    /// It left, and stays away until `node undelete` or until it leaves the configuration.
-    pub removed: bool,
-    /// Systems that failed their gates here, with what was said.
-    pub bad: BTreeMap<StorePath, String>,
-    /// The last system that passed its gates here.
-    pub good: Option<StorePath>,
-    /// `node rebuild` was asked, or the config-hash export was removed.
-    pub rebuild: bool,
-    /// `node reinstall` was asked, and how much may be erased for it: a permit, which the next run takes up. It ends with
-    /// the installation that it is for.
-    #[serde(default)]
-    pub reinstall: Option<EraseScope>,
-    /// The id of an installation that was begun and of which nobody knows yet what became.
-    #[serde(default)]
-    pub installing: Option<String>,
-    /// How often its kubelet was restarted since it was last Ready, and when last.
-    pub restarts: Option<Restarts>,
-    /// Scripts that are about it, by name.
-    #[serde(default)]
-    pub scripts: BTreeMap<String, ScriptPast>,
-    /// The system that a switch was begun to and of which nobody knows yet what became.
-    #[serde(default)]
-    pub updating: Option<StorePath>,
-    /// How often a drain came to its end: by a new system, by a departure, or because pods may come back.
-    #[serde(default)]
-    pub drains: u32,
-    /// What happened to it.
-    #[serde(default)]
-    pub transitions: BTreeMap<Transition, Happened>,
-    /// How often something failed on it that was well before.
-    #[serde(default)]
-    pub errors: Option<Happened>,
-}
-
-/// Restarts of a kubelet since its node was last Ready.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Restarts {
-    /// How many.
-    pub count: u32,
-    /// When last.
-    pub last: Timestamp,
-}
-
-/// An installation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Provisioned {
-    /// Its id, as in the identity mark.
-    pub installation: String,
-    /// The hardware's DMI UUID at that time.
-    pub uuid: Option<String>,
-    /// When.
-    pub at: Timestamp,
-}
-
-/// A membership.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Joined {
-    /// As what.
-    pub role: Role,
-    /// The Node's uid, when it was seen.
-    pub uid: Option<String>,
-    /// When.
-    pub at: Timestamp,
-}
-
-/// Failures of one kind of step since its last success.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failures {
-    /// How many in a row.
-    pub count: u32,
-    /// The last one.
-    pub last: Timestamp,
-    /// Whether trying again can help.
-    pub class: FailureClass,
-    /// What was said.
-    pub message: String,
 }
 
 impl Past {
@@ -213,10 +114,10 @@ impl Past {
                 past.failures.remove(&EffectKind::Install);
             }
             What::Joined { machine, uid, role } => {
-                // Nobody heard how joining it ended, or how the cluster began on it.
+                // Nobody heard how joining it ended, or how the cluster began on it: once, for ever.
                 let began = self.first_server.as_ref() == Some(machine) && self.initialized.is_some();
                 let past = self.machine(machine);
-                if past.joining || (began && past.joined.is_none()) {
+                if past.joining || (began && past.happened(Transition::Join) == 0) {
                     self.happens(machine, Transition::Join, at);
                 }
                 let past = self.machine(machine);
@@ -253,10 +154,16 @@ impl Past {
                 let past = self.machine(machine);
                 past.failures.clear();
                 past.bad.clear();
+                past.held = None;
                 self.forgive_scripts(machine);
             }
             What::HooksKnown { names } => self.know_hooks(names, at),
-            What::Rebuild { machine } => self.machine(machine).rebuild = true,
+            What::Rebuild { machine, action } => {
+                let past = self.machine(machine);
+                past.rebuild = true;
+                past.rebuild_by = *action;
+                past.held = None;
+            }
             What::Reinstall { machine, scope } => self.machine(machine).reinstall = *scope,
             What::Migrated { from: _, initialized, first_server, machines } => {
                 if *initialized {
@@ -342,6 +249,7 @@ impl Past {
                 past.joined = None;
                 past.joining = false;
                 past.good = None;
+                past.held = None;
             }
             Effect::Init { .. } => {
                 self.initialized.get_or_insert(at);
@@ -392,10 +300,16 @@ impl Past {
                 let past = self.machine(machine);
                 past.good = Some(system.clone());
             }
-            Effect::Switch { machine, system, .. } => {
-                self.machine(machine).rebuild = false;
-                self.switched(machine, system, at);
-                self.machine(machine).drains += 1;
+            Effect::Switch { machine, system, action, .. } => {
+                let past = self.machine(machine);
+                past.rebuild = false;
+                past.rebuild_by = None;
+                past.held = (!action.is_switch()).then(|| Held { system: system.clone(), action: *action });
+                // What comes with a restart has not come yet.
+                if *action != Action::Boot {
+                    self.switched(machine, system, at);
+                    self.machine(machine).drains += 1;
+                }
             }
             Effect::Uncordon { machine } => {
                 self.last_roll_step = Some(at);
@@ -422,7 +336,9 @@ impl Past {
                         MachinePast { removed: true, installs, ..MachinePast::default() };
                     self.happens(machine, Transition::Delete, at);
                 } else if *tombstone {
-                    self.happens(machine, Transition::Delete, at);
+                    if self.machine(machine).was_there() {
+                        self.happens(machine, Transition::Delete, at);
+                    }
                     let past = self.machine(machine);
                     past.joined = None;
                     past.removed = true;
@@ -430,8 +346,9 @@ impl Past {
                     past.reinstall = None;
                     past.failures.clear();
                 } else {
-                    self.machines.remove(machine);
-                    self.transitions.insert(Transition::Delete, at);
+                    if self.machines.remove(machine).is_some_and(|past| past.was_there()) {
+                        self.transitions.insert(Transition::Delete, at);
+                    }
                 }
             }
             _ => {}

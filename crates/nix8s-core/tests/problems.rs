@@ -61,6 +61,7 @@ cases! {
     a_mac_address_on_a_template_of_several_machines_for_network_boot_is_refused
     a_mac_address_set_on_two_members_is_refused
     a_mode_of_high_availability_without_vip_is_refused
+    a_test_that_a_restart_would_undo_is_refused
     a_vip_that_is_a_machines_address_is_refused
     addresses_inside_the_dhcp_range_are_a_warning
     all_problems_are_reported_at_once

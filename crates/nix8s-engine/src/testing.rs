@@ -58,6 +58,7 @@ pub fn machine(text: &str, role: Role) -> Arc<Machine> {
         node: Arc::default(),
         disks: Arc::new(Disks { main: Some("/dev/vda".to_owned()), ..Disks::default() }),
         install: true,
+        action: nix8s_core::model::Action::Switch,
         parts: Arc::new(Parts {
             kernel: part(),
             initrd: part(),
@@ -137,6 +138,7 @@ pub fn probe(machine: &str) -> Probe {
         mark: Some(mark),
         running: None,
         copied: BTreeSet::new(),
+        boots: None,
         armed: false,
         kubelet: true,
         datastore: false,

@@ -163,7 +163,7 @@ struct One<'a> {
 impl<'a> One<'a> {
     fn new(world: &'a World, name: &str, reconciler: &'a UserReconciler, tell: mpsc::Sender<String>) -> Self {
         let root = world.state_dir();
-        let about = About { cluster: &world.cluster, machine: None, state_dir: &root };
+        let about = About { cluster: &world.cluster, name: None, machine: None, state_dir: &root };
         let interval = reconciler.interval.unwrap_or(world.cluster.reconciler.interval);
         let command = script::reconciler(name, &reconciler.run, interval, about);
         let came = Came {

@@ -7,6 +7,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use nix8s_core::model::Action;
 use nix8s_core::model::BUILT_IN;
 use nix8s_core::model::Body;
 use nix8s_core::model::Bootstrap;
@@ -87,6 +88,7 @@ pub fn machine(role: Role, at: u32) -> Machine {
         node: Arc::new(NodeMeta::default()),
         disks: Arc::new(Disks { main: Some("/dev/sda".to_owned()), ..Disks::default() }),
         install: true,
+        action: Action::Switch,
         parts: Arc::new(Parts {
             kernel: part("kernel"),
             initrd: part("initrd"),

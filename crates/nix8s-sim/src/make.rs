@@ -75,6 +75,7 @@ pub fn metal(seed: u64, machine: &Machine) -> Metal {
         switch: None,
         health: Health { well: false, since: 0 },
         lived: false,
+        held: None,
         failed: Default::default(),
     }
 }

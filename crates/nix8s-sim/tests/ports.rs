@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use nix8s_core::event::What;
+use nix8s_core::model::Action;
 use nix8s_core::model::BUILT_IN;
 use nix8s_core::model::Body;
 use nix8s_core::model::Cluster;
@@ -19,12 +21,22 @@ use nix8s_core::model::Transition;
 use nix8s_core::observed::Mark;
 use nix8s_core::observed::Os;
 use nix8s_core::permit::Permit;
+use nix8s_core::permit::Risk;
+use nix8s_core::plan::Cause;
+use nix8s_core::plan::Wait;
 use nix8s_core::tool::k3s;
 use nix8s_core::tool::nixos_anywhere;
 use nix8s_core::tool::on_node;
 use nix8s_core::tool::script;
+use nix8s_engine::converge::Ending;
+use nix8s_engine::converge::Given;
+use nix8s_engine::converge::PATIENCE;
+use nix8s_engine::converge::Settings;
+use nix8s_engine::journal::Journal;
 use nix8s_engine::port::Ports;
+use nix8s_engine::progress::Progress;
 use nix8s_engine::state::memory::Memory;
+use nix8s_engine::stop::Stop;
 use nix8s_sim::Options;
 use nix8s_sim::Simulation;
 use nix8s_sim::fault::Level;
@@ -147,8 +159,12 @@ async fn broken_by(script: Script, times: u32) -> Vec<&'static str> {
     sim.new_run(&Permit::default());
     let ports = sim.ports(Arc::new(Memory::new()));
     let machine = cluster.machines.values().next().filter(|_| script.scope == Scope::Node);
-    let about =
-        script::About { cluster: &cluster, machine: machine.map(|machine| &**machine), state_dir: "" };
+    let about = script::About {
+        cluster: &cluster,
+        name: machine.map(|machine| &machine.name),
+        machine: machine.map(|machine| &**machine),
+        state_dir: "",
+    };
     for _ in 0..times {
         let output = ports.exec.run(&script::run(&script, about).unwrap()).await.unwrap();
         assert_eq!(output.status, 0);
@@ -199,4 +215,64 @@ async fn a_command_that_no_tool_makes_is_a_loud_error() {
     let output = ports.exec.run(&command).await.unwrap();
     assert_eq!(output.status, 127);
     assert!(output.stderr.contains("does not know this command"), "{}", output.stderr);
+}
+
+/// Brings everything about, with a person's word beforehand.
+async fn converge(
+    cluster: &Cluster,
+    sim: &Simulation,
+    store: &Arc<Memory>,
+    asked: Option<What>,
+) -> Vec<Wait> {
+    let permit = Permit::default();
+    sim.new_run(&permit);
+    let ports = sim.ports(Arc::clone(store) as _);
+    if let Some(what) = asked {
+        let journal = Journal::open(ports.store.clone(), ports.clock.clone(), "person".to_owned());
+        journal.unwrap().record([what]).unwrap();
+    }
+    let world =
+        nix8s_engine::world::World::new(Arc::new(cluster.clone()), ports, "simulated".to_owned(), permit)
+            .unwrap();
+    let settings = Settings { command: "apply".to_owned(), covered: Some(Risk::Erases), patience: PATIENCE };
+    let mut waits = Vec::new();
+    let mut hear = |progress: &Progress| {
+        if let Progress::CycleBegan { plan, .. } = progress {
+            waits.clone_from(&plan.waits);
+        }
+    };
+    let (mut consent, mut stop) = (Given(Risk::Erases), Stop::never());
+    let ended = nix8s_engine::converge::converge(&world, &settings, &mut consent, &mut stop, &mut hear);
+    assert_eq!(ended.await.unwrap().ending, Ending::Converged);
+    assert_eq!(sim.violations(), []);
+    waits
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_brings_what_is_to_start_and_takes_away_what_is_tested() {
+    for action in [Action::Boot, Action::Test] {
+        let mut cluster = (*cluster(1)).clone();
+        let made = nix8s_sim::make::world(&Arc::new(cluster.clone()), 7, nix8s_sim::BEGINNING);
+        let sim = Simulation::new(made, OPTIONS);
+        let store = Arc::new(Memory::new());
+        assert_eq!(converge(&cluster, &sim, &store, None).await, []);
+        let name = cluster.machines.keys().next().unwrap().clone();
+        let is = || sim.with(|w| w.metal[&name].installed.clone().unwrap());
+        let before = is().running;
+        for machine in cluster.machines.values_mut() {
+            Arc::make_mut(&mut Arc::make_mut(machine).parts).kernel = "another".to_owned();
+        }
+        let new = Arc::new(cluster.clone());
+        sim.with(|w| w.set_fleet(new));
+        let asked = What::Rebuild { machine: name.clone(), action: Some(action) };
+        let waits = converge(&cluster, &sim, &store, Some(asked)).await;
+        assert_eq!(waits.iter().map(|wait| wait.cause).collect::<Vec<_>>(), [Cause::AsAsked], "{action:?}");
+        let (runs, starts) = (is().running, is().default);
+        assert_eq!((runs == before, starts == before), (action == Action::Boot, action == Action::Test));
+
+        sim.with(|w| nix8s_sim::alter::power_on(w, &name));
+        let waits = converge(&cluster, &sim, &store, None).await;
+        assert_eq!(is().running, starts, "{action:?}: whatever it starts into is left at that");
+        assert_eq!(waits.len(), usize::from(action == Action::Test), "{waits:?}");
+    }
 }

@@ -125,6 +125,8 @@ pub enum Command {
     Completions(commands::completions::CompletionsArgs),
     Man(commands::man::ManArgs),
     Version(commands::version::VersionArgs),
+    #[command(hide = true)]
+    OnNode(crate::on_node::OnNodeArgs),
 }
 
 fn pace(text: &str) -> Result<f64, String> {

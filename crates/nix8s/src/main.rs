@@ -4,6 +4,7 @@ mod cli;
 mod commands;
 mod error;
 mod explain;
+mod on_node;
 mod output;
 #[cfg(test)]
 mod reference;

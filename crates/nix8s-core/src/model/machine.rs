@@ -39,6 +39,38 @@ pub struct Machine {
     pub install: bool,
     /// Digests of what its system is made of, for classing changes.
     pub parts: Arc<Parts>,
+    /// How it comes to another system.
+    #[serde(default, skip_serializing_if = "Action::is_switch")]
+    pub action: Action,
+}
+
+/// How a machine comes to another system: the actions of `nixos-rebuild`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// It runs now, and after every restart.
+    #[default]
+    Switch,
+    /// It runs from the next restart on.
+    Boot,
+    /// It runs until the next restart.
+    Test,
+}
+
+impl Action {
+    /// As in documents and on command lines.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Switch => "switch",
+            Self::Boot => "boot",
+            Self::Test => "test",
+        }
+    }
+
+    /// Whether it is the ordinary one.
+    pub fn is_switch(&self) -> bool {
+        *self == Self::Switch
+    }
 }
 
 /// `role`; `server` and `agent` are accepted in documents.
@@ -172,7 +204,7 @@ pub struct Disks {
 }
 
 /// Digests (16 hex digits) of the parts of a wanted system, so that a change can be classed by what it touches.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parts {
     /// Kernel, its parameters and modules.
     pub kernel: String,

@@ -70,6 +70,12 @@ impl MachinePast {
     pub fn happened(&self, transition: Transition) -> u32 {
         self.transitions.get(&transition).map_or(0, |happened| happened.count)
     }
+
+    /// Whether it was installed or a member at some time: what never was there does not leave.
+    pub fn was_there(&self) -> bool {
+        let came = self.happened(Transition::Provision) + self.happened(Transition::Join);
+        self.provisioned.is_some() || self.joined.is_some() || came > 0
+    }
 }
 
 impl Past {

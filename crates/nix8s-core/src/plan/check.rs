@@ -340,7 +340,11 @@ impl<'a> Check<'a> {
             let past = self.seen.past.machines.get(&m.name);
             let script_failed = |p: &MachinePast| p.scripts.values().any(|script| script.failed.is_some());
             let failed = |p: &MachinePast| !p.bad.is_empty() || !p.failures.is_empty() || script_failed(p);
-            let given_up = past.is_some_and(|p| p.delete || p.removed || failed(p));
+            let held = |p: &MachinePast| {
+                p.held.as_ref().map(|held| &held.system) == wanted.get(&m.name).map(|w| &w.path)
+            };
+            let held = |p: &MachinePast| p.held.is_some() && held(p);
+            let given_up = past.is_some_and(|p| p.delete || p.removed || failed(p) || held(p));
             m.role == Role::Worker
                 && !m.skip
                 && named

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::model::Action;
 use crate::model::MachineName;
 use crate::model::OnFailure;
 use crate::model::Place;
@@ -147,6 +148,9 @@ pub enum Effect {
         system: StorePath,
         /// Whether it may reboot.
         reboot: Reboot,
+        /// Whether it runs now, and after a restart.
+        #[serde(default, skip_serializing_if = "Action::is_switch")]
+        action: Action,
     },
     /// Asks whether everything holds that must hold.
     CheckGates {

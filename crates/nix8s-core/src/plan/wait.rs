@@ -31,6 +31,8 @@ pub enum Cause {
     Skipped,
     /// Removed, and kept away until `node undelete`.
     Tombstone,
+    /// Another system than the wanted one runs, or will after a restart, because somebody asked for that.
+    AsAsked,
     /// A machine that was provisioned does not answer.
     Silent,
     /// A machine that was never provisioned does not answer.
@@ -89,9 +91,12 @@ impl Cause {
     /// What ends such a wait.
     pub fn ends(self) -> Ends {
         match self {
-            Self::LaterVersion | Self::ForeignNode | Self::Skipped | Self::Tombstone | Self::NotNamed => {
-                Ends::Info
-            }
+            Self::LaterVersion
+            | Self::ForeignNode
+            | Self::Skipped
+            | Self::Tombstone
+            | Self::AsAsked
+            | Self::NotNamed => Ends::Info,
             Self::BackOff | Self::Earlier | Self::Unavailable | Self::Pause | Self::Quorum => Ends::Time,
             Self::Silent
             | Self::NotThereYet

@@ -8,10 +8,12 @@ use jiff::Timestamp;
 use super::row::Row;
 use super::script::Barrier;
 use super::turn::Turns;
+use crate::model::Action;
 use crate::model::Cluster;
 use crate::model::Machine;
 use crate::model::MachineName;
 use crate::model::Parts;
+use crate::model::Reboot;
 use crate::model::Role;
 use crate::model::Version;
 use crate::observed::ApiSeen;
@@ -72,6 +74,8 @@ pub struct View<'a> {
     pub wanted: Option<&'a System>,
     /// What a change to the wanted system needs; [`Class::Same`] when either is not known.
     pub class: Class,
+    /// How it comes to its wanted system.
+    pub action: Action,
     /// The row of the decision table that it matches.
     pub row: Row,
 }
@@ -183,18 +187,42 @@ impl<'a> Cx<'a> {
         let wanted = self.seen.wanted.known().and_then(|systems| systems.get(name));
         let past = self.seen.past.machines.get(name).unwrap_or(&NO_PAST);
         let probe = seen.probe.as_ref();
-        let class = match (probe.and_then(|p| p.running.as_ref()), wanted) {
-            (Some(running), Some(wanted)) => self.class(running, wanted, past),
-            _ => Class::Same,
+        let action = self.action(machine, past);
+        let mut view = View {
+            name,
+            machine,
+            reach: &seen.reach,
+            probe,
+            node,
+            past,
+            wanted,
+            class: Class::Same,
+            action,
+            row: Row::Same,
         };
-        let mut view =
-            View { name, machine, reach: &seen.reach, probe, node, past, wanted, class, row: Row::Same };
+        if let (Some(running), Some(wanted)) = (view.running(), wanted) {
+            view.class = self.class(&view, running, wanted);
+        }
         view.row = super::row::row(&view, self);
         view
     }
 
-    /// What differs decides, except where the user asked for more: a rebuild, or a reboot after every switch.
-    fn class(&self, running: &System, wanted: &System, past: &MachinePast) -> Class {
+    /// How a machine comes to another system: as somebody asked, else as it is configured. Where every change ends with
+    /// a restart, what a restart brings is brought by a switch.
+    fn action(&self, machine: Option<&Machine>, past: &MachinePast) -> Action {
+        let asked = past.rebuild_by.filter(|_| past.rebuild);
+        let action = asked.or_else(|| machine.map(|m| m.action)).unwrap_or_default();
+        if action == Action::Boot && self.cluster.upgrade.reboot == Reboot::Always {
+            return Action::Switch;
+        }
+        action
+    }
+
+    /// What differs decides, except where the user asked for more: a rebuild, or a reboot after every switch; or for less.
+    fn class(&self, view: &View<'_>, running: &System, wanted: &System) -> Class {
+        if view.held().is_some() {
+            return Class::Same;
+        }
         // On the way to a version over several minor releases some are ahead of the step that is being made.
         let minor = |system: &System| system.version.as_ref().map(|v| v.minor);
         if let (Some(running), Some(wanted)) = (minor(running), minor(wanted))
@@ -202,15 +230,24 @@ impl<'a> Cx<'a> {
         {
             return Class::Same;
         }
-        let asked = if past.rebuild { Class::InPlace } else { Class::Same };
-        let class = class_of(running, wanted).max(asked);
-        let reboots = self.cluster.upgrade.reboot == crate::model::Reboot::Always;
-        if class == Class::InPlace && reboots { Class::Drain } else { class }
+        let boots = view.probe.and_then(|probe| probe.boots.as_ref());
+        let asked = view.past.rebuild || boots.is_some_and(|boots| *boots != wanted.path && !view.is_armed());
+        let class = class_of(running, wanted).max(if asked { Class::InPlace } else { Class::Same });
+        let reboots = self.cluster.upgrade.reboot == Reboot::Always;
+        match (class, view.action) {
+            (Class::InPlace, Action::Switch) if reboots => Class::Drain,
+            // Nothing is interrupted before the restart.
+            (Class::Drain, Action::Boot) => Class::InPlace,
+            (class, _) => class,
+        }
     }
 
-    /// Whether every machine is left alone: there is no cluster to bring about then.
+    /// Whether every machine is left alone, those that were removed and stay away too: there is no cluster to bring about
+    /// then.
     pub fn is_left_alone(&self) -> bool {
-        !self.views.is_empty() && self.views.values().all(|view| view.row == Row::Skip)
+        let is_skipped = |view: &View<'_>| view.machine.is_some_and(|machine| machine.skip);
+        let alone = |view: &View<'_>| view.row == Row::Skip || (view.row == Row::Away && is_skipped(view));
+        !self.views.is_empty() && self.views.values().all(alone)
     }
 
     /// A machine's view. Every step's subject has one.
@@ -346,6 +383,18 @@ impl<'a> View<'a> {
     /// The running system.
     pub fn running(&self) -> Option<&'a System> {
         self.probe?.running.as_ref()
+    }
+
+    /// Whether the wanted system was brought there until a restart only, or from one on.
+    pub fn held(&self) -> Option<Action> {
+        let held = self.past.held.as_ref()?;
+        self.wanted.is_some_and(|wanted| wanted.path == held.system).then_some(held.action)
+    }
+
+    /// Whether it comes to its wanted system with its next restart.
+    pub fn starts_later(&self) -> bool {
+        let runs = self.running().map(|system| &system.path);
+        self.held() == Some(Action::Boot) && runs != self.wanted.map(|wanted| &wanted.path)
     }
 
     /// Whether a switch that nobody confirmed is about to be undone by the machine itself.

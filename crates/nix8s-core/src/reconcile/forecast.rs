@@ -9,6 +9,7 @@ use super::cx::Cx;
 use crate::event::EVENT_VERSION;
 use crate::event::Event;
 use crate::event::What;
+use crate::model::Action;
 use crate::model::Cluster;
 use crate::model::MachineName;
 use crate::model::Role;
@@ -118,7 +119,14 @@ fn expect(cluster: &Cluster, seen: &mut Observed, effect: &Effect, now: Timestam
         Effect::UpgradeComponents { machine, version, .. } => {
             change_probe(seen, machine, |probe| probe.components = Some(version.clone()));
         }
-        Effect::Switch { machine, system, .. } => switched(seen, machine, system),
+        Effect::Switch { machine, system, action, .. } => {
+            if *action != Action::Boot {
+                switched(seen, machine, system);
+            }
+            if *action != Action::Test {
+                change_probe(seen, machine, |probe| probe.boots = Some(system.clone()));
+            }
+        }
         Effect::Rollback { machine, to } => {
             let _ = to;
             change_probe(seen, machine, |probe| probe.running = None);
@@ -189,6 +197,7 @@ fn installed(cluster: &Cluster, seen: &mut Observed, machine: &MachineName, inst
         mark: Some(mark(cluster, machine, installation)),
         copied: system.iter().map(|s| s.path.clone()).collect(),
         running: system,
+        boots: None,
         armed: false,
         kubelet: false,
         datastore: false,

@@ -91,17 +91,19 @@ pub fn other_control_plane<'c>(
     cx.views.keys().copied().filter(|name| *name != view.name && is_control_plane(name)).find(busy)
 }
 
-/// Another member of etcd that nix8s restarted and that does not vote again yet: it is away by our doing.
-pub fn restarted_and_away<'c>(
-    cx: &Cx<'c>,
-    name: &MachineName,
-    members: &[EtcdMember],
-) -> Option<&'c MachineName> {
+/// Another member of etcd that nix8s restarted or began to switch, and that does not vote again yet: it is away by our
+/// doing, whether or not anybody knows what became of it.
+pub fn away_by_us<'c>(cx: &Cx<'c>, name: &MachineName, members: &[EtcdMember]) -> Option<&'c MachineName> {
     let away = |other: &View<'c>| {
         let is_member = members.iter().any(|m| m.name == other.name.as_str());
-        other.name != name && is_member && !votes(members, other.name) && other.past.restarts.is_some()
+        other.name != name && is_member && !votes(members, other.name) && is_by_us(other)
     };
     cx.views.values().find(|other| away(other)).map(|other| other.name)
+}
+
+/// Whether a machine was restarted since it was well, or a switch was begun on it of which nobody knows yet what became.
+fn is_by_us(view: &View<'_>) -> bool {
+    view.past.restarts.is_some() || view.past.updating.is_some()
 }
 
 /// Plans what has to be done about an ill machine, or says what is waited for.

@@ -44,10 +44,12 @@ fn leave(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
     let name = view.name;
     let answers = matches!(view.reach, Reach::Answered);
     // Nothing on a lost machine is touched, whoever answers at its address by now.
-    if let Reach::WrongKey { .. } = view.reach
+    if let Reach::WrongKey { .. } | Reach::UnknownKey { .. } = view.reach
         && !view.past.lost
     {
-        let text = format!("{name} leaves, and something with another SSH host key answers at its address");
+        let text = format!(
+            "{name} leaves, and something with an SSH host key that is not its own answers at its address"
+        );
         out.wait(Some(name), Cause::WrongKey, text);
         return;
     }

@@ -66,14 +66,11 @@ pub fn row(view: &View<'_>, cx: &Cx<'_>) -> Row {
         return Row::Skip;
     }
     let probe = match (view.reach, view.probe) {
-        (Reach::WrongKey { .. }, _) => return Row::WrongKey,
+        (Reach::WrongKey { .. } | Reach::UnknownKey { .. }, _) => return Row::WrongKey,
         (Reach::Answered, Some(probe)) => probe,
-        (Reach::Answered | Reach::Unknown | Reach::Refused | Reach::TimedOut, _)
-            if view.was_provisioned() =>
-        {
-            return Row::Silent;
+        (Reach::Answered | Reach::Unknown | Reach::Refused | Reach::TimedOut | Reach::Denied { .. }, _) => {
+            return if view.was_provisioned() { Row::Silent } else { Row::NotThereYet };
         }
-        (Reach::Answered | Reach::Unknown | Reach::Refused | Reach::TimedOut, _) => return Row::NotThereYet,
     };
     if let Some(row) = hardware_row(view, cx) {
         return row;
@@ -212,6 +209,10 @@ pub fn wait(view: &View<'_>, cx: &Cx<'_>) -> Option<(Cause, String)> {
             (Cause::Tombstone, text)
         }
         Row::WrongKey => (Cause::WrongKey, wrong_key(view)),
+        Row::Silent | Row::NotThereYet if denied(view).is_some() => {
+            let cause = if view.row == Row::Silent { Cause::Silent } else { Cause::NotThereYet };
+            (cause, denied(view).unwrap_or_default())
+        }
         Row::Silent if starts(view, cx) => {
             let text = format!(
                 "{name} was installed and starts from its disk: if it does not answer soon, look at its console and \
@@ -270,8 +271,21 @@ fn wrong_key(view: &View<'_>) -> String {
             "{name} shows another SSH host key ({fingerprint}) than the one we know: if you changed it, run again with \
              `--accept-host-key {name}={fingerprint}`; if not, somebody else answers at its address"
         ),
-        Reach::Unknown | Reach::Refused | Reach::TimedOut | Reach::Answered => String::new(),
+        Reach::UnknownKey { fingerprint } => format!(
+            "nobody knows the SSH host key of {name} yet: compare {fingerprint} with what its console shows, then run again \
+             with `--accept-host-key {name}={fingerprint}`, or say the key in `ssh.hostKey`"
+        ),
+        Reach::Unknown | Reach::Refused | Reach::TimedOut | Reach::Denied { .. } | Reach::Answered => {
+            String::new()
+        }
     }
+}
+
+/// What a machine that does not let us in is to be told.
+fn denied(view: &View<'_>) -> Option<String> {
+    let Reach::Denied { said } = view.reach else { return None };
+    let advice = crate::tool::ssh::Why::Denied.advice();
+    Some(format!("{} is there and does not let us in ({said}): {advice}", view.name))
 }
 
 fn needs_erase(view: &View<'_>) -> String {

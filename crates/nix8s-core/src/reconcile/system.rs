@@ -8,6 +8,8 @@ use super::out::Link;
 use super::out::Out;
 use super::row::Row;
 use super::turn::Kind;
+use crate::model::Action;
+use crate::model::Reboot;
 use crate::model::Role;
 use crate::observed::System;
 use crate::permit::Risk;
@@ -20,6 +22,9 @@ use crate::plan::rule::holds;
 /// joins as it is and is updated as a member. One that is undoing a switch runs nothing for long.
 pub(super) fn is_current(view: &View<'_>) -> bool {
     if view.is_armed() {
+        return false;
+    }
+    if view.starts_later() && !may_register(view) {
         return false;
     }
     view.class == Class::Same || view.wanted_is_bad() || may_register(view)
@@ -47,6 +52,7 @@ pub(super) fn plan(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
             undone(cx, view, out);
             continue;
         }
+        as_asked(view, out);
         match view.row {
             Row::Join | Row::Orphan | Row::Unknown if view.node_seen().is_none() => {
                 before_joining(cx, view, out);
@@ -56,6 +62,35 @@ pub(super) fn plan(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
             _ => {}
         }
     }
+}
+
+/// Says what a restart brings or takes away because somebody asked for that.
+fn as_asked(view: &View<'_>, out: &mut Out<'_, '_>) {
+    let (Some(action), Some(wanted), Some(running)) = (view.held(), view.wanted, view.running()) else {
+        return;
+    };
+    let (name, system, runs) = (view.name, wanted.path.short(), running.path == wanted.path);
+    let boots = view.probe.and_then(|probe| probe.boots.as_ref());
+    if view.starts_later() && !may_register(view) && view.machine.is_some_and(|m| m.role != Role::None) {
+        let text = format!("{name} joins when it runs {system}: restart it, it starts into it");
+        return out.wait(Some(name), Cause::WrongSystem, text);
+    }
+    let text = match (action, runs) {
+        (Action::Boot, false) => format!("{name} starts into {system} with its next restart, as was asked"),
+        (Action::Test, true) if boots != Some(&wanted.path) => {
+            let back = boots.map_or("the system before", |boots| boots.short());
+            format!(
+                "{name} runs {system} as a test, and {back} after a restart: `nix8s node rebuild {name} --action \
+                 switch` keeps it"
+            )
+        }
+        (Action::Test, false) => format!(
+            "{name} went back from {system}, which it ran as a test: it comes to it again when that is asked \
+             (`nix8s node rebuild {name}`), or to another one when the configuration changes"
+        ),
+        (Action::Switch | Action::Boot | Action::Test, _) => return,
+    };
+    out.wait(Some(name), Cause::AsAsked, text);
 }
 
 /// A run that ended between a switch and its confirmation left the machine armed: it goes back by itself, and until
@@ -75,6 +110,9 @@ fn before_joining(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
     let too_old = machine_is_control_plane(view) && super::control_plane::too_old(cx, view).is_some();
     let may_run = (may_register(view) && !(too_old && cx.member(view.name).is_none()))
         || (matches!(view.row, Row::Unknown) && view.past.joined.is_some());
+    if view.starts_later() {
+        return;
+    }
     if may_run || (is_current(view) && !too_old) || view.wanted_is_bad() || !cx.is_named(view.name) {
         return;
     }
@@ -98,9 +136,8 @@ fn outside(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
     }
     if there {
         let reason = changes(view, wanted);
-        let gates = Effect::CheckGates { machine: view.name.clone(), system: wanted.path.clone() };
-        let links =
-            vec![(switch(cx, view, wanted), reason), (gates, "what must hold after a change".to_owned())];
+        let mut links = vec![(switch(cx, view, wanted), reason)];
+        links.extend(gates(view, wanted));
         out.chain(Risk::Interrupts, links);
     }
 }
@@ -164,8 +201,15 @@ fn changes(view: &View<'_>, wanted: &System) -> String {
 }
 
 fn switch(cx: &Cx<'_>, view: &View<'_>, wanted: &System) -> Effect {
-    let reboot = cx.cluster.upgrade.reboot;
-    Effect::Switch { machine: view.name.clone(), system: wanted.path.clone(), reboot }
+    // A restart would undo a test.
+    let reboot = if view.action == Action::Test { Reboot::Never } else { cx.cluster.upgrade.reboot };
+    Effect::Switch { machine: view.name.clone(), system: wanted.path.clone(), reboot, action: view.action }
+}
+
+/// The gates after a switch. What comes with a restart is asked when it runs.
+fn gates(view: &View<'_>, wanted: &System) -> Option<Link> {
+    let effect = Effect::CheckGates { machine: view.name.clone(), system: wanted.path.clone() };
+    (view.action != Action::Boot).then(|| (effect, "what must hold after a change".to_owned()))
 }
 
 /// One machine's turn: pods move away if they must, the system is switched, gates are asked, pods may come back.
@@ -178,8 +222,7 @@ pub(super) fn roll(cx: &Cx<'_>, view: &View<'_>, wanted: &System, class: Class, 
     }
     links.extend(super::version::components(cx, view, wanted));
     links.push((switch(cx, view, wanted), changes(view, wanted)));
-    let gates = Effect::CheckGates { machine: name.clone(), system: wanted.path.clone() };
-    links.push((gates, "what must hold after a change".to_owned()));
+    links.extend(gates(view, wanted));
     if drains && view.node_seen().is_some_and(|n| n.cordon != crate::observed::Cordon::Foreign) {
         links.push((Effect::Uncordon { machine: name.clone() }, "pods may come back".to_owned()));
     }

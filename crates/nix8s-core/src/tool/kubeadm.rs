@@ -72,6 +72,54 @@ pub fn join(
     Command::on(machine, ["nix8s", "on-node", "kubeadm-join"], LONG).reading(arguments.join("\n"))
 }
 
+/// The arguments that [`join`] sends, as a JoinConfiguration (kubeadm.k8s.io/v1beta4; JSON is YAML). `base` is what the
+/// machine's own system says about how it joins.
+///
+/// # Errors
+/// When the arguments are not those of `kubeadm join`, or the base is not JSON.
+pub fn join_configuration(arguments: &[&str], base: Option<&str>) -> Result<String, NotUnderstood> {
+    let wrong = |why: &str| NotUnderstood { program: "kubeadm token create", why: why.to_owned() };
+    let (mut endpoint, mut token, mut hashes, mut key, mut control_plane) =
+        (None, None, Vec::new(), None, false);
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        let mut value = || rest.next().copied().ok_or_else(|| wrong("an option has no value"));
+        match *argument {
+            "--token" => token = Some(value()?),
+            "--discovery-token-ca-cert-hash" => hashes.push(value()?),
+            "--certificate-key" => key = Some(value()?),
+            "--control-plane" => control_plane = true,
+            other if other.starts_with('-') => {
+                return Err(wrong("it has an option that nix8s does not know"));
+            }
+            other => endpoint = Some(other),
+        }
+    }
+    let (Some(endpoint), Some(token)) = (endpoint, token) else {
+        return Err(wrong("there is no address or no token"));
+    };
+    let mut configuration = match base {
+        Some(text) => {
+            serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text).map_err(|error| {
+                NotUnderstood { program: "the machine's join configuration", why: error.to_string() }
+            })?
+        }
+        None => serde_json::Map::new(),
+    };
+    configuration.insert("apiVersion".to_owned(), "kubeadm.k8s.io/v1beta4".into());
+    configuration.insert("kind".to_owned(), "JoinConfiguration".into());
+    let discovery =
+        serde_json::json!({ "apiServerEndpoint": endpoint, "token": token, "caCertHashes": hashes });
+    configuration.insert("discovery".to_owned(), serde_json::json!({ "bootstrapToken": discovery }));
+    if control_plane {
+        let own = configuration.entry("controlPlane").or_insert_with(|| serde_json::json!({}));
+        if let (Some(own), Some(key)) = (own.as_object_mut(), key) {
+            own.insert("certificateKey".to_owned(), key.into());
+        }
+    }
+    Ok(serde_json::Value::Object(configuration).to_string())
+}
+
 /// Upgrades the control plane's components: the whole cluster's configuration on the first, the node's on others.
 pub fn upgrade(machine: &Machine, version: &Version, apply: bool) -> Command {
     if apply {
@@ -108,3 +156,39 @@ pub const KNOWN: &[Known] = &[
         "the join token expired in between: a new one is made next time",
     ),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_join_line_becomes_a_configuration_that_keeps_what_the_machine_says() {
+        let hash = "sha256:abc";
+        let line =
+            ["10.0.0.10:6443", "--token", "abcdef.0123456789abcdef", "--discovery-token-ca-cert-hash", hash];
+        let worker = join_configuration(&line, None).unwrap();
+        let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        let token = &read(&worker)["discovery"]["bootstrapToken"];
+        assert_eq!(
+            (&token["apiServerEndpoint"], &token["caCertHashes"][0]),
+            (&"10.0.0.10:6443".into(), &hash.into())
+        );
+        assert_eq!(read(&worker).get("controlPlane"), None);
+
+        let more = [&line[..], &["--control-plane", "--certificate-key", "k"]].concat();
+        let base =
+            r#"{"nodeRegistration":{"name":"cp2"},"controlPlane":{"localAPIEndpoint":{"bindPort":6443}}}"#;
+        let second = read(&join_configuration(&more, Some(base)).unwrap());
+        assert_eq!(second["nodeRegistration"]["name"], "cp2");
+        assert_eq!(second["controlPlane"]["certificateKey"], "k");
+        assert_eq!(second["controlPlane"]["localAPIEndpoint"]["bindPort"], 6443);
+
+        for wrong in [
+            &["--token"][..],
+            &["10.0.0.10:6443"],
+            &["x", "--token", "t", "--ignore-preflight-errors", "all"],
+        ] {
+            assert!(join_configuration(wrong, None).is_err(), "{wrong:?}");
+        }
+    }
+}

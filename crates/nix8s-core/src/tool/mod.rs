@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use crate::model::Machine;
 use crate::model::MachineName;
+use crate::model::Ssh;
 use crate::secret::Redacted;
 
 /// A program to run, here or on a machine. Arguments, never shell text.
@@ -34,6 +35,20 @@ pub struct Command {
     pub files: BTreeMap<String, File>,
     /// When it is stopped.
     pub timeout: Duration,
+    /// Over which connection, when it runs on a machine.
+    pub connection: Connection,
+    /// What answers in its stead on a machine that does not have nix8s yet: a text for sh(1). Without it, nix8s is put
+    /// there first.
+    pub instead: Option<&'static str>,
+}
+
+/// Over which connection a command reaches its machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Connection {
+    /// One that is open already, if there is one.
+    Shared,
+    /// One that is made for it: that it comes about is a part of the answer.
+    New,
 }
 
 /// A file that a program needs.
@@ -41,7 +56,8 @@ pub struct Command {
 pub struct File {
     /// What is in it. It may be a secret, so it cannot be printed.
     pub text: Redacted,
-    /// Its permissions, which programs that copy it keep. Nobody else can reach the file here in any case.
+    /// Its permissions here, which programs that copy it keep; nobody else can reach it in any case. On a machine it is
+    /// its owner's alone.
     pub mode: u32,
 }
 
@@ -78,12 +94,8 @@ pub enum Host {
     Machine {
         /// Its name, for reports.
         name: MachineName,
-        /// Its address; `None` when it is not known yet.
-        address: Option<String>,
-        /// The SSH port.
-        port: u16,
-        /// The SSH user.
-        user: String,
+        /// How it is reached.
+        ssh: Ssh,
     },
 }
 
@@ -112,7 +124,7 @@ impl Command {
     /// A command on the computer that runs nix8s.
     pub fn here<S: Into<String>>(argv: impl IntoIterator<Item = S>, timeout: Duration) -> Self {
         let argv = argv.into_iter().map(Into::into).collect();
-        Self { on: Host::Here, argv, stdin: None, files: BTreeMap::new(), timeout }
+        Self::new(Host::Here, argv, timeout)
     }
 
     /// A command on a machine.
@@ -121,19 +133,23 @@ impl Command {
         argv: impl IntoIterator<Item = S>,
         timeout: Duration,
     ) -> Self {
-        let on = Host::Machine {
-            name: machine.name.clone(),
-            address: machine.ssh.host.clone(),
-            port: machine.ssh.port,
-            user: machine.ssh.user.clone(),
-        };
-        let argv = argv.into_iter().map(Into::into).collect();
-        Self { on, argv, stdin: None, files: BTreeMap::new(), timeout }
+        let on = Host::Machine { name: machine.name.clone(), ssh: machine.ssh.clone() };
+        Self::new(on, argv.into_iter().map(Into::into).collect(), timeout)
+    }
+
+    fn new(on: Host, argv: Vec<String>, timeout: Duration) -> Self {
+        let files = BTreeMap::new();
+        Self { on, argv, stdin: None, files, timeout, connection: Connection::Shared, instead: None }
     }
 
     /// The same with something to read.
     pub fn reading(self, stdin: impl Into<Redacted>) -> Self {
         Self { stdin: Some(stdin.into()), ..self }
+    }
+
+    /// The same over a connection of its own.
+    pub fn over_new_connection(self) -> Self {
+        Self { connection: Connection::New, ..self }
     }
 }
 

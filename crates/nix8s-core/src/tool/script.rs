@@ -11,6 +11,7 @@ use crate::model::Body;
 use crate::model::Cluster;
 use crate::model::Distribution;
 use crate::model::Machine;
+use crate::model::MachineName;
 use crate::model::Place;
 use crate::model::Role;
 use crate::model::Script;
@@ -43,13 +44,15 @@ const CONDITION: Duration = Duration::from_secs(60);
 pub struct About<'a> {
     /// The cluster.
     pub cluster: &'a Cluster,
-    /// The machine, if it is about one.
+    /// The name of the machine, if it is about one.
+    pub name: Option<&'a MachineName>,
+    /// That machine; `None`: nothing is known of it but its name.
     pub machine: Option<&'a Machine>,
     /// The state directory here.
     pub state_dir: &'a str,
 }
 
-/// Runs a script; `None`: it runs on a machine and is about none.
+/// Runs a script; `None`: it runs on a machine, and there is none or nothing is known of it.
 pub fn run(script: &Script, about: About<'_>) -> Option<Command> {
     let named = [(SCRIPT, script.name.clone()), ("NIX8S_WHEN", script.when.to_string())];
     command(&script.body, script.place, about, named, script.timeout)
@@ -97,7 +100,7 @@ fn command(
 
 /// What every script finds in its environment.
 fn environment(place: Place, about: About<'_>) -> Vec<(&'static str, String)> {
-    let About { cluster, machine, state_dir } = about;
+    let About { cluster, name, machine, state_dir } = about;
     let (state_dir, kubeconfig) = match place {
         Place::Local => (state_dir.to_owned(), format!("{state_dir}/k8s/kubeconfig")),
         Place::Node => {
@@ -109,7 +112,7 @@ fn environment(place: Place, about: About<'_>) -> Vec<(&'static str, String)> {
     vec![
         ("STATE_DIR", state_dir),
         ("CLUSTER", cluster.name.to_string()),
-        ("NODE", machine.map(|machine| machine.name.to_string()).unwrap_or_default()),
+        ("NODE", name.map(|name| name.to_string()).unwrap_or_default()),
         ("NODE_IP", ip.unwrap_or_default()),
         ("KUBECONFIG", kubeconfig),
         ("DRY_RUN", "0".to_owned()),

@@ -1,6 +1,7 @@
 //! What a machine runs now and may not run soon: switches that are being undone, systems that did not pass their gates.
 
 use nix8s_core::model::Distribution::K3s;
+use nix8s_core::observed::Cordon;
 use nix8s_core::past::Restarts;
 use nix8s_core::plan::Cause;
 
@@ -151,6 +152,26 @@ fn a_control_plane_is_not_changed_while_one_that_was_restarted_is_not_back_in_et
     assert_eq!(wait_of(&world, "cp2"), Some(Cause::Earlier));
     world.past("cp1").restarts = None;
     assert!(world.plan().steps.iter().any(|s| s.id.starts_with("switch")), "another reason does not hold it");
+}
+
+#[test]
+fn a_control_plane_is_not_changed_while_one_that_is_being_switched_is_not_back_in_etcd() {
+    let mut world = ready(K3s, &["cp1", "cp2", "cp3", "cp4", "cp5"]);
+    world.new_kernel();
+    world.copy_all();
+    // nix8s was killed while it restarted. Somebody else had cordoned it, and its Node is still Ready.
+    let wanted = world.seen.wanted.known().unwrap()[&name("cp2")].path.clone();
+    world.past("cp2").updating = Some(wanted);
+    world.node("cp2").cordon = Cordon::Foreign;
+    world.silence("cp2");
+    world.unhealthy("cp2");
+    let switches = |world: &World| world.plan().steps.iter().any(|s| s.id.starts_with("switch"));
+    assert!(!switches(&world), "{}", world.planned());
+    let waits = world.plan().waits;
+    let of = |n: &str| waits.iter().find(|w| w.machine == Some(name(n))).map(|w| w.text.as_str());
+    assert_eq!(of("cp3"), Some("cp3 waits until cp2, which was being switched, is back in etcd"));
+    world.past("cp2").updating = None;
+    assert!(switches(&world), "what broke by itself does not hold them");
 }
 
 #[test]

@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "test helpers are tests")]
 
+mod actions;
 mod beginning;
 mod changes;
+mod departures;
 mod doubt;
 mod faults;
 mod removals;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use nix8s_core::event::EVENT_VERSION;
 use nix8s_core::event::Event;
 use nix8s_core::event::What;
+use nix8s_core::model::Action;
 use nix8s_core::model::Distribution::K3s;
 use nix8s_core::model::Provisioner;
 use nix8s_core::model::Reboot;
@@ -52,7 +53,7 @@ fn drain(n: &str) -> Vec<Effect> {
 
 fn switch(world: &World, n: &str) -> Effect {
     let system = world.seen.wanted.known().unwrap()[&name(n)].path.clone();
-    Effect::Switch { machine: name(n), system, reboot: Reboot::Auto }
+    Effect::Switch { machine: name(n), system, reboot: Reboot::Auto, action: Action::Switch }
 }
 
 fn install(world: &mut World, n: &str) -> Effect {

@@ -19,7 +19,7 @@ use nix8s_core::plan::FailureClass;
 use crate::world::*;
 
 /// A script of the cluster that runs here.
-fn script(name: &str, when: Moment) -> Script {
+pub fn script(name: &str, when: Moment) -> Script {
     Script {
         name: name.to_owned(),
         when,
@@ -37,7 +37,7 @@ fn script(name: &str, when: Moment) -> Script {
     }
 }
 
-fn of_machines(script: Script) -> Script {
+pub fn of_machines(script: Script) -> Script {
     Script { scope: Scope::Node, ..script }
 }
 
@@ -46,16 +46,16 @@ fn phase(name: &str) -> Moment {
     Moment::Phase { name: name.to_owned(), order }
 }
 
-fn before(transition: Transition) -> Moment {
+pub fn before(transition: Transition) -> Moment {
     Moment::Before(transition)
 }
 
-fn after(transition: Transition) -> Moment {
+pub fn after(transition: Transition) -> Moment {
     Moment::After(transition)
 }
 
 /// Scripts are given as resolution gives them: sorted.
-fn with(mut world: World, scripts: Vec<Script>) -> World {
+pub fn with(mut world: World, scripts: Vec<Script>) -> World {
     let hooks = scripts.iter().filter(|s| matches!(s.when, Moment::After(_) | Moment::OnError));
     let names = hooks.map(|s| s.name.clone()).collect();
     world.cluster.bootstrap.scripts = scripts;
@@ -63,7 +63,7 @@ fn with(mut world: World, scripts: Vec<Script>) -> World {
     world
 }
 
-fn happens(world: &mut World, what: What) {
+pub fn happens(world: &mut World, what: What) {
     let event = Event { v: EVENT_VERSION, seq: 0, at: world.now, run: String::new(), what };
     world.seen.past.apply(&event);
 }
@@ -78,19 +78,19 @@ fn run_scripts(world: &mut World) {
     world.now += SignedDuration::from_secs(1);
 }
 
-fn done(world: &mut World, effect: Effect) {
+pub fn done(world: &mut World, effect: Effect) {
     happens(world, What::Started { effect: effect.clone() });
     happens(world, What::Done { effect, took_ms: 1, note: None });
 }
 
-fn fails(world: &mut World, id: &str) {
+pub fn fails(world: &mut World, id: &str) {
     let step = world.plan().steps.into_iter().find(|step| step.id == id).expect("it is planned");
     let failure =
         Failure { class: FailureClass::Permanent, message: "boom".to_owned(), hint: None, bad_system: None };
     happens(world, What::Failed { effect: step.effect, failure });
 }
 
-fn ids(world: &World) -> Vec<String> {
+pub fn ids(world: &World) -> Vec<String> {
     world.plan().steps.into_iter().map(|step| step.id).collect()
 }
 
@@ -429,4 +429,9 @@ fn a_cluster_that_is_left_alone_has_its_own_scripts_only() {
     - Skipped: w1 is left alone: skip is set
     - Skipped: the script there would run on cp1, which is left alone: skip is set
     ");
+    // One that was removed and stays away is left alone as well.
+    let mut world = world;
+    world.past("w1").removed = true;
+    world.seen.secrets = Known::Unknown;
+    assert!(!world.planned().contains("secrets"), "{}", world.planned());
 }

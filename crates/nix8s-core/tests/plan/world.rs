@@ -133,6 +133,7 @@ fn machine(n: &str, i: usize) -> Machine {
         node: Arc::new(NodeMeta::default()),
         disks: Arc::new(Disks { main: Some("/dev/disk/by-id/main".to_owned()), ..Disks::default() }),
         install: true,
+        action: Action::Switch,
         parts: Arc::new(Parts {
             kernel: part("kernel"),
             initrd: part("initrd"),
@@ -161,6 +162,7 @@ fn installer(n: &str) -> Probe {
         mark: None,
         running: None,
         copied: BTreeSet::new(),
+        boots: None,
         armed: false,
         kubelet: false,
         datastore: false,

@@ -39,10 +39,11 @@ pub fn no_answer(doing: &str, error: &ExecError) -> Failure {
         ExecError::Missing { program } => {
             hint(permanent(message), format!("install {program}; `nix8s doctor` lists what is needed"))
         }
-        ExecError::WrongKey { .. } => hint(
+        ExecError::WrongKey { .. } | ExecError::UnknownKey { .. } => hint(
             permanent(message),
-            "if the machine was reinstalled by hand, remove its line from known_hosts in the state directory",
+            "compare it with what the machine's console shows; then run again with `--accept-host-key NODE=FINGERPRINT`",
         ),
+        ExecError::Denied { .. } => hint(permanent(message), nix8s_core::tool::ssh::Why::Denied.advice()),
         ExecError::Refused | ExecError::TimedOut | ExecError::Lost | ExecError::NoAddress => {
             transient(message)
         }

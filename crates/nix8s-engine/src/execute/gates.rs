@@ -90,9 +90,30 @@ async fn ask(world: &World, machine: &Machine) -> Answer {
         return Answer::Yes;
     }
     match world.kube(REQUEST, world.ports.kube.node(&machine.name)).await {
+        Ok(Some(node)) if node.ready && machine.role == Role::ControlPlane => votes(world, machine).await,
         Ok(Some(node)) if node.ready => Answer::Yes,
         Ok(Some(_)) => Answer::No("its node is not Ready".to_owned()),
         Ok(None) => Answer::No("the API server shows no such node".to_owned()),
+        Err(error) => Answer::NotAsked(error.to_string()),
+    }
+}
+
+/// Whether a control plane is back in etcd. That its Node is Ready may be 40 seconds old (node-monitor-grace-period), and
+/// the next control plane is taken down when this one has passed.
+async fn votes(world: &World, machine: &Machine) -> Answer {
+    let output = match world.exec(&on_node::probe(machine)).await {
+        Ok(output) if output.status == 0 => output,
+        Ok(output) => {
+            return Answer::NotAsked(format!("exit code {}: {}", output.status, output.stderr.trim()));
+        }
+        Err(error) => return Answer::NotAsked(error.to_string()),
+    };
+    match on_node::probed(&output.stdout) {
+        Ok(probe) if !probe.kubelet => Answer::No("its kubelet does not run".to_owned()),
+        Ok(probe) if probe.datastore && probe.etcd.is_none() => {
+            Answer::No("its etcd does not vote".to_owned())
+        }
+        Ok(_) => Answer::Yes,
         Err(error) => Answer::NotAsked(error.to_string()),
     }
 }

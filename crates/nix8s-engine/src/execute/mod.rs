@@ -24,6 +24,7 @@ use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
 use nix8s_core::event::Failure;
 use nix8s_core::event::What;
+use nix8s_core::model::Action;
 use nix8s_core::model::OnFailure;
 use nix8s_core::permit::Risk;
 use nix8s_core::plan::Effect;
@@ -263,7 +264,12 @@ async fn effect(world: &World, effect: &Effect) -> Done {
         Effect::UpgradeComponents { machine, version, apply } => {
             system::upgrade_components(world, machine, version, *apply).await
         }
-        Effect::Switch { machine, system, reboot } => system::switch(world, machine, system, *reboot).await,
+        Effect::Switch { machine, system, reboot: _, action: Action::Boot } => {
+            system::set_boot(world, machine, system).await
+        }
+        Effect::Switch { machine, system, reboot, action } => {
+            system::switch(world, machine, system, *reboot, *action).await
+        }
         Effect::CheckGates { machine, system } => gates::check(world, machine, system).await,
         Effect::Rollback { machine, to } => system::rollback(world, machine, to).await,
         Effect::Uncordon { machine } => pods::uncordon(world, machine).await,

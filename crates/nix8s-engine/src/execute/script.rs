@@ -24,12 +24,16 @@ pub async fn run(world: &World, name: &str, about: Option<&MachineName>, digest:
     let Some(script) = found else {
         return Err(permanent(format!("the script {name} has changed since the plan was made")));
     };
-    let subject = match about.or(script.on.as_ref()) {
-        Some(name) => Some(&**machine(world, name)?),
-        None => None,
+    let name = about.or(script.on.as_ref());
+    let machine = match (name, script.place) {
+        (Some(name), Place::Node) => Some(machine(world, name)?),
+        // What runs here needs no way there.
+        (Some(name), Place::Local) => world.machine(name),
+        (None, _) => None,
     };
+    let machine = machine.map(|machine| &**machine);
     let state_dir = world.state_dir();
-    let about = About { cluster: &world.cluster, machine: subject, state_dir: &state_dir };
+    let about = About { cluster: &world.cluster, name, machine, state_dir: &state_dir };
     let of_phase =
         bootstrap.phase_condition(script).map(|body| (body, Place::Local, "its phase's condition"));
     let own = script.condition.as_ref().map(|body| (body, script.place, "its condition"));
@@ -73,6 +77,8 @@ fn no_end(what: &str, command: &Command, error: &ExecError) -> Failure {
         }
         ExecError::Refused
         | ExecError::WrongKey { .. }
+        | ExecError::UnknownKey { .. }
+        | ExecError::Denied { .. }
         | ExecError::Lost
         | ExecError::NoAddress
         | ExecError::Missing { .. } => no_answer(what, error),

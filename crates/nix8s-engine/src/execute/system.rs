@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use nix8s_core::event::Failure;
+use nix8s_core::model::Action;
 use nix8s_core::model::Distribution;
 use nix8s_core::model::Machine;
 use nix8s_core::model::MachineName;
@@ -57,10 +58,16 @@ pub async fn copy(world: &World, name: &MachineName, system: &StorePath) -> Done
 
 /// Activates a copied system, armed: unless it is confirmed over a new connection, the machine goes back by itself
 /// (rule 12).
-pub async fn switch(world: &World, name: &MachineName, system: &StorePath, reboot: Reboot) -> Done {
+pub async fn switch(
+    world: &World,
+    name: &MachineName,
+    system: &StorePath,
+    reboot: Reboot,
+    action: Action,
+) -> Done {
     let machine = machine(world, name)?;
     let nonce = world.ports.rng.next();
-    match world.exec(&on_node::switch(machine, system, reboot, nonce)).await {
+    match world.exec(&on_node::switch(machine, system, reboot, action, nonce)).await {
         Ok(output) if output.status == 0 => {}
         Ok(output) if output.status == on_node::ROLLED_BACK => {
             return Err(rolled_back(system, &unknown_output("switching", &output).message));
@@ -71,11 +78,19 @@ pub async fn switch(world: &World, name: &MachineName, system: &StorePath, reboo
         Err(
             error @ (ExecError::Refused
             | ExecError::WrongKey { .. }
+            | ExecError::UnknownKey { .. }
+            | ExecError::Denied { .. }
             | ExecError::NoAddress
             | ExecError::Missing { .. }),
         ) => return Err(no_answer("switching", &error)),
     }
     confirm(world, machine, system, nonce).await
+}
+
+/// Makes a copied system the one that runs after a restart.
+pub async fn set_boot(world: &World, name: &MachineName, system: &StorePath) -> Done {
+    run(world, "making it the system to start", &on_node::set_boot(machine(world, name)?, system)).await?;
+    Ok(None)
 }
 
 async fn confirm(world: &World, machine: &Machine, system: &StorePath, nonce: u64) -> Done {

@@ -126,7 +126,13 @@ fn sight(name: &MachineName, machine: &MachineSeen, past: &MachinePast, changes:
         Reach::Refused | Reach::TimedOut if past.silent_since.is_none() && past.provisioned.is_some() => {
             changes.push(What::LostSight { machine: name.clone() });
         }
-        Reach::Answered | Reach::Refused | Reach::TimedOut | Reach::WrongKey { .. } | Reach::Unknown => {}
+        Reach::Answered
+        | Reach::Refused
+        | Reach::TimedOut
+        | Reach::WrongKey { .. }
+        | Reach::UnknownKey { .. }
+        | Reach::Denied { .. }
+        | Reach::Unknown => {}
     }
 }
 

@@ -23,6 +23,8 @@ pub async fn look(world: &World, name: &MachineName) -> MachineSeen {
         Err(ExecError::Refused) => Reach::Refused,
         Err(ExecError::TimedOut | ExecError::Lost) => Reach::TimedOut,
         Err(ExecError::WrongKey { fingerprint }) => Reach::WrongKey { fingerprint },
+        Err(ExecError::UnknownKey { fingerprint }) => Reach::UnknownKey { fingerprint },
+        Err(ExecError::Denied { said }) => Reach::Denied { said },
     };
     MachineSeen { reach, probe: None }
 }

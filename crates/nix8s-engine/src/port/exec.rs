@@ -43,6 +43,18 @@ pub enum ExecError {
         /// What it showed, as `SHA256:…`.
         fingerprint: String,
     },
+    /// Nobody knows which host key the machine should show.
+    #[error("nobody knows its SSH host key yet: it shows {fingerprint}")]
+    UnknownKey {
+        /// What it showed, as `SHA256:…`.
+        fingerprint: String,
+    },
+    /// It does not let us in.
+    #[error("the machine does not let us in: {said}")]
+    Denied {
+        /// What it says.
+        said: String,
+    },
     /// The connection broke while the command ran: it may have done everything, part or nothing.
     #[error("the connection broke before the answer came")]
     Lost,

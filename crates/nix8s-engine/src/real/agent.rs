@@ -49,7 +49,7 @@ impl Agent {
     /// When OpenSSH's ssh-agent or ssh-add is not there, or they say no.
     pub async fn start(keys: Vec<Redacted>) -> Result<Self, AgentError> {
         let private = Private::new().map_err(AgentError::Start)?;
-        let socket = private.folder().join("agent");
+        let socket = private.path().join("agent");
         let argv = ssh_agent::start(&socket.display().to_string());
         let mut child = tokio::process::Command::new(&argv[0])
             .args(&argv[1..])

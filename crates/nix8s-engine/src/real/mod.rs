@@ -1,11 +1,15 @@
-//! The real world behind the ports, as far as there is one yet: processes here, the clock, random numbers.
+//! The real world behind the ports: programs here and on machines, the clock, random numbers.
 
 pub mod agent;
+mod host_key;
+mod machines;
 pub mod private;
 mod process;
 #[cfg(test)]
 mod tests;
+mod way;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,12 +27,16 @@ use crate::port::Pod;
 use crate::port::Ports;
 use crate::port::Rng;
 use crate::port::Store;
+pub use host_key::NotAccepted;
+pub use machines::Machines;
 pub use process::Processes;
+pub use way::Ways;
 
-/// The ports to the real world; commands run in this folder. No machine and no API server can be reached yet.
-pub fn ports(folder: std::path::PathBuf, store: Arc<dyn Store>) -> Ports {
+/// The ports to the real world; commands here begin in `folder`, and host keys are known from the state directory `state`. No
+/// API server can be reached yet.
+pub fn ports(folder: PathBuf, state: PathBuf, store: Arc<dyn Store>) -> Ports {
     Ports {
-        exec: Arc::new(Processes::in_folder(folder)),
+        exec: Arc::new(Machines::new(folder, state)),
         kube: Arc::new(NoKube),
         clock: Arc::new(SystemClock),
         store,

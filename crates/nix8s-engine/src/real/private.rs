@@ -60,7 +60,7 @@ impl Private {
     }
 
     /// The folder itself: for sockets, and for files whose mode is 0600.
-    pub fn folder(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         &self.folder
     }
 
@@ -116,7 +116,7 @@ mod tests {
             ("var/lib/nix8s/secrets/token".to_owned(), File::private("secret")),
         ]);
         let private = Private::holding(&files).unwrap();
-        assert_eq!(mode(private.folder()), 0o700);
+        assert_eq!(mode(private.path()), 0o700);
         let modes = [
             "",
             "etc/ssh",
@@ -128,7 +128,7 @@ mod tests {
         ]
         .map(|name| mode(&private.root().join(name)));
         assert_eq!(modes, [0o755, 0o755, 0o600, 0o644, 0o755, 0o755, 0o700]);
-        let folder = private.folder().to_owned();
+        let folder = private.path().to_owned();
         drop(private);
         assert!(!folder.exists());
     }

@@ -14,7 +14,6 @@ use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use nix8s_core::tool::Command;
 use nix8s_core::tool::FILES;
-use nix8s_core::tool::Host;
 use nix8s_core::tool::Output;
 use nix8s_core::tool::script::is_users;
 use rustix::process::Pid;
@@ -67,22 +66,40 @@ impl Exec for Processes {
         command: &Command,
         stop: BoxFuture<'_, ()>,
     ) -> Option<Result<Output, ExecError>> {
-        match &command.on {
-            Host::Here => {}
-            Host::Machine { name, .. } => {
-                return Some(Ok(failed(255, &format!("this version of nix8s cannot reach {name}"))));
-            }
-        }
-        let running = match Running::start(command, &self.folder) {
-            Ok(running) => running,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Some(Err(ExecError::Missing { program: program(command).to_owned() }));
-            }
-            Err(error) => {
-                return Some(Ok(failed(126, &format!("could not start {}: {error}", program(command)))));
-            }
+        let input = match &command.stdin {
+            Some(text) => Input::Whole(text.expose().as_bytes()),
+            None => Input::None,
         };
-        running.end(command, stop).await
+        self.feed(command, input, stop).await
+    }
+}
+
+/// What a program reads.
+#[derive(Clone, Copy)]
+pub(super) enum Input<'a> {
+    /// Nothing.
+    None,
+    /// This, and then the end.
+    Whole(&'a [u8]),
+    /// This, and then nothing for as long as it runs: the end tells it that we are gone.
+    Open(&'a [u8]),
+}
+
+impl Processes {
+    /// Runs a command here, whatever machine it is for.
+    pub(super) async fn feed(
+        &self,
+        command: &Command,
+        input: Input<'_>,
+        stop: impl Future<Output = ()> + Unpin + Send,
+    ) -> Option<Result<Output, ExecError>> {
+        match Running::start(command, input, &self.folder) {
+            Ok(running) => running.end(command, input, stop).await,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Some(Err(ExecError::Missing { program: program(command).to_owned() }))
+            }
+            Err(error) => Some(Ok(failed(126, &format!("could not start {}: {error}", program(command))))),
+        }
     }
 }
 
@@ -102,7 +119,7 @@ struct Running {
 }
 
 impl Running {
-    fn start(command: &Command, folder: &Path) -> io::Result<Self> {
+    fn start(command: &Command, input: Input<'_>, folder: &Path) -> io::Result<Self> {
         let files = if command.files.is_empty() { None } else { Some(Private::holding(&command.files)?) };
         let put = |word: &String| match &files {
             Some(files) => word.replace(FILES, &files.root().display().to_string()),
@@ -110,7 +127,10 @@ impl Running {
         };
         let argv: Vec<String> = command.argv.iter().map(put).collect();
         let (program, arguments) = argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
-        let input = if command.stdin.is_some() { Stdio::piped() } else { Stdio::null() };
+        let input = match input {
+            Input::None => Stdio::null(),
+            Input::Whole(_) | Input::Open(_) => Stdio::piped(),
+        };
         let child = tokio::process::Command::new(program)
             .args(arguments)
             .current_dir(folder)
@@ -125,14 +145,22 @@ impl Running {
     }
 
     /// Waits for its end; `None`: it was asked to stop, and is gone.
-    async fn end(mut self, command: &Command, stop: BoxFuture<'_, ()>) -> Option<Result<Output, ExecError>> {
+    async fn end(
+        mut self,
+        command: &Command,
+        input: Input<'_>,
+        stop: impl Future<Output = ()> + Unpin + Send,
+    ) -> Option<Result<Output, ExecError>> {
         let (printed, complained) = (Tail::new(answer_max(command)), Tail::new(TAIL_MAX));
         let (stdin, stdout, stderr) =
             (self.child.stdin.take(), self.child.stdout.take(), self.child.stderr.take());
+        let open = Mutex::new(None);
         let write = async {
-            if let (Some(mut stdin), Some(text)) = (stdin, &command.stdin) {
-                // A program that does not read all of it has its reasons, and its status tells.
-                let _ = stdin.write_all(text.expose().as_bytes()).await;
+            let (Some(mut stdin), Input::Whole(text) | Input::Open(text)) = (stdin, input) else { return };
+            // A program that does not read all of it has its reasons, and its status tells.
+            let _ = stdin.write_all(text).await;
+            if let Input::Open(_) = input {
+                *open.lock().unwrap_or_else(PoisonError::into_inner) = Some(stdin);
             }
         };
         let read = async {

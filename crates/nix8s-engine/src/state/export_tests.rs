@@ -212,7 +212,7 @@ async fn removing_the_config_hash_asks_for_a_rebuild_once() {
     for _ in 0..3 {
         marker::take_in(store, &cluster, &mut journal).unwrap();
     }
-    assert_eq!(recorded(&fakes), [ours, What::Rebuild { machine: name("w1") }]);
+    assert_eq!(recorded(&fakes), [ours, What::Rebuild { machine: name("w1"), action: None }]);
     assert_eq!(text(store, "nodes/w1/config-hash"), Some(hash));
 }
 

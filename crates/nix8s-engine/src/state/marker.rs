@@ -131,7 +131,8 @@ pub fn take_in(store: &dyn Store, cluster: &Cluster, journal: &mut Journal) -> i
             rebuilds.extend(export::removed_hash(store, name)?);
         }
     }
-    whats.extend(rebuilds.iter().map(|(machine, _)| What::Rebuild { machine: machine.clone() }));
+    whats
+        .extend(rebuilds.iter().map(|(machine, _)| What::Rebuild { machine: machine.clone(), action: None }));
     let (asked, taken) = asked(store)?;
     whats.extend(asked);
     settled.extend(taken);

@@ -10,6 +10,7 @@ use nix8s_core::event::Event;
 use nix8s_core::event::What;
 use nix8s_core::lifecycle;
 use nix8s_core::lifecycle::Stage;
+use nix8s_core::model::Action;
 use nix8s_core::model::Cluster;
 use nix8s_core::model::ClusterName;
 use nix8s_core::model::Distribution;
@@ -102,6 +103,9 @@ pub struct MachineOverview {
     pub version: Option<Version>,
     /// The system that runs.
     pub system: Option<StorePath>,
+    /// The system that runs after a restart, as far as that is known.
+    #[serde(default)]
+    pub boots: Option<StorePath>,
     /// The system that should run.
     pub wanted: Option<StorePath>,
     /// Steps that failed since they last succeeded.
@@ -192,6 +196,7 @@ fn overview(
             since: was.map_or(plan.at, |was| was.since),
             version: view.node_seen().map(|node| node.version.clone()),
             system: view.running().map(|system| system.path.clone()),
+            boots: view.probe.and_then(|probe| probe.boots.clone()),
             wanted: view.wanted.map(|system| system.path.clone()),
             errors: errors(view.past),
         };
@@ -263,8 +268,19 @@ impl Overview {
                 self.moves(effect, done(effect), event.at);
                 if let Some(machine) = self.machine(effect) {
                     machine.errors.retain(|error| error.step != effect.kind());
-                    if let Effect::Switch { system, .. } | Effect::Install { system, .. } = effect {
-                        machine.system = Some(system.clone());
+                    match effect {
+                        Effect::Switch { action: Action::Boot, system, .. } => {
+                            machine.boots = Some(system.clone());
+                        }
+                        Effect::Switch { action: Action::Test, system, .. } => {
+                            machine.system = Some(system.clone());
+                        }
+                        Effect::Switch { action: Action::Switch, system, .. }
+                        | Effect::Install { system, .. } => {
+                            machine.system = Some(system.clone());
+                            machine.boots = Some(system.clone());
+                        }
+                        _ => {}
                     }
                 }
             }

@@ -13,7 +13,7 @@ use crate::port::Store;
 
 /// The version of the snapshot's content. Raised whenever [`Past`] changes, or what it makes of an event: an older
 /// snapshot is then not read, and made again.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// A snapshot is made again when this many events came after it: reading so many takes a few milliseconds.
 const EVENTS_AFTER_MAX: u64 = 1000;

@@ -229,7 +229,7 @@ async fn a_snapshot_that_is_missing_damaged_or_ahead_is_made_again_from_the_even
     let good = store.read(layout::SNAPSHOT).unwrap().unwrap();
     let text = String::from_utf8(good.clone()).unwrap();
     let shifted = text.replacen("\"offset\":", "\"offset\":1", 1).into_bytes();
-    let older = text.replacen("\"schema\":1", "\"schema\":0", 1).into_bytes();
+    let older = text.replacen("\"schema\":2", "\"schema\":1", 1).into_bytes();
     for damaged in [Vec::new(), b"rubbish".to_vec(), good[..good.len() / 2].to_vec(), shifted, older] {
         store.write(layout::SNAPSHOT, &damaged).unwrap();
         let read = snapshot::read(&*store).unwrap();

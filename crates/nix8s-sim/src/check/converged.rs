@@ -100,6 +100,11 @@ fn wait_untrue(
         Cause::Skipped => {
             wait.machine.as_ref().is_some_and(|n| world.fleet.machines.get(n).is_some_and(|m| m.skip))
         }
+        // What a restart brings or takes away.
+        Cause::AsAsked => metal.is_some_and(|m| {
+            let (installed, held) = (m.installed.as_ref(), m.held.as_ref());
+            installed.is_some_and(|i| held.is_some_and(|held| i.running != i.default || i.running != *held))
+        }),
         Cause::Tombstone => wait.machine.as_ref().is_some_and(|n| away.contains(n)),
     };
     let machine = wait.machine.as_ref().map_or("the cluster", |m| m.as_str());

@@ -205,6 +205,7 @@ impl World {
             && machine.is_some_and(|m| !m.skip)
             && !self.leaves(name)
             && metal.failed.is_empty()
+            && metal.held.as_ref() != Some(&wanted.system.path)
             && !self.check.trouble.contains_key(name)
             && metal.running().is_some_and(|p| *p != wanted.system.path)
             && metal

@@ -90,7 +90,7 @@ impl Exec for SimExec {
         let result = match &command.on {
             _ if is_users(command) => self.users(command).await,
             Host::Here => self.here(command).await,
-            Host::Machine { address, .. } => self.on_machine(address.as_deref(), command).await,
+            Host::Machine { ssh, .. } => self.on_machine(ssh.host.as_deref(), command).await,
         };
         self.shared.moment().await;
         let result = if fault == Some(CallFault::LostAfter) { Err(ExecError::Lost) } else { result };
@@ -168,8 +168,8 @@ impl SimExec {
                 self.take("script", (1, 3)).await;
                 Ok(self.shared.with(ran))
             }
-            Host::Machine { address, .. } => {
-                let to = self.shared.with(|w| reach(w, address.as_deref()))?;
+            Host::Machine { ssh, .. } => {
+                let to = self.shared.with(|w| reach(w, ssh.host.as_deref()))?;
                 self.effect(&to, (1, 3), |w, _| ran(w)).await
             }
         }

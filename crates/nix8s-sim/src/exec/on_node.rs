@@ -100,6 +100,7 @@ fn probe(world: &mut World, name: &MachineName) -> Output {
         hardware: hardware(metal),
         mark: metal.installed.as_ref().and_then(|i| i.mark.clone()),
         copied: if nixos { metal.store.keys().cloned().collect() } else { Default::default() },
+        boots: metal.installed.as_ref().filter(|_| nixos).map(|i| i.default.clone()),
         armed: metal.switch.as_ref().is_some_and(|s| s.state == crate::world::metal::SwitchState::Armed),
         kubelet: kube.active,
         datastore: kube.datastore.is_some(),

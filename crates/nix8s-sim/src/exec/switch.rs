@@ -1,5 +1,6 @@
 //! Switching systems on a machine: armed, confirmed with a nonce, or gone back by itself.
 
+use nix8s_core::model::Action;
 use nix8s_core::model::MachineName;
 use nix8s_core::model::Reboot;
 use nix8s_core::model::StorePath;
@@ -25,7 +26,17 @@ impl SimExec {
         rest: &[&str],
         command: &Command,
     ) -> Result<Output, ExecError> {
+        let (rest, action) = match rest {
+            ["--reboot", reboot, "--nonce", nonce, "--test", path] => {
+                (&["--reboot", *reboot, "--nonce", *nonce, *path][..], Action::Test)
+            }
+            ordinary => (ordinary, Action::Switch),
+        };
         match rest {
+            ["--boot-only", path] => {
+                let path = StorePath::new(path);
+                self.effect(to, (2, 8), |w, m| set_boot(w, m, &path)).await
+            }
             ["--reboot", reboot, "--nonce", nonce, path] => {
                 let reboot = match *reboot {
                     "auto" => Reboot::Auto,
@@ -34,7 +45,8 @@ impl SimExec {
                     _ => return Ok(unknown(command)),
                 };
                 let path = StorePath::new(path);
-                let begun = self.effect(to, (1, 2), |w, m| begin(w, m, &path, nonce, reboot)).await?;
+                let begun =
+                    self.effect(to, (1, 2), |w, m| begin(w, m, &path, nonce, (reboot, action))).await?;
                 if begun.status != 0 || begun.stdout == REBOOTS {
                     return Ok(begun);
                 }
@@ -87,7 +99,13 @@ impl SimExec {
 /// What a switch says that restarts the machine.
 const REBOOTS: &str = "restarting\n";
 
-fn begin(world: &mut World, name: &MachineName, path: &StorePath, nonce: &str, reboot: Reboot) -> Output {
+fn begin(
+    world: &mut World,
+    name: &MachineName,
+    path: &StorePath,
+    nonce: &str,
+    (reboot, action): (Reboot, Action),
+) -> Output {
     let Some(metal) = world.metal.get(name) else { return complained(1, "error: no such machine") };
     if metal.os != Running::NixOs {
         return complained(1, "error: this is not an installed machine");
@@ -102,8 +120,25 @@ fn begin(world: &mut World, name: &MachineName, path: &StorePath, nonce: &str, r
     let parts = |p: &StorePath| world.systems.get(p).map(|k| k.system.parts.kubernetes.clone());
     let restarts = world.metal.get(name).and_then(|m| m.running()).and_then(parts) != parts(path);
     world.check_switch(name, path, reboots || restarts);
-    world.arm(name, path, nonce, reboot);
+    world.arm(name, path, nonce, reboot, action);
     said(if reboots { REBOOTS } else { "" })
+}
+
+/// What runs stays; what starts is another system.
+fn set_boot(world: &mut World, name: &MachineName, path: &StorePath) -> Output {
+    let Some(metal) = world.metal.get(name) else { return complained(1, "error: no such machine") };
+    if metal.os != Running::NixOs || !metal.store.contains_key(path) {
+        return complained(1, format!("error: {path} is not on this machine"));
+    }
+    if metal.switch.as_ref().is_some_and(|s| s.state == SwitchState::Armed) {
+        return complained(1, "error: another switch is armed and not confirmed yet");
+    }
+    world.check_switch(name, path, false);
+    world.set_boot(name, path);
+    if let Some(metal) = world.metal_mut(name) {
+        metal.held = Some(path.clone());
+    }
+    said("")
 }
 
 /// A rollback that nix8s asked for.

@@ -288,6 +288,7 @@ pub fn rule(cause: Cause) -> Option<Rule> {
         | Cause::ForeignNode
         | Cause::Skipped
         | Cause::Tombstone
+        | Cause::AsAsked
         | Cause::Silent
         | Cause::NotThereYet
         | Cause::WrongKey

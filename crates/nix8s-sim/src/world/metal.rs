@@ -59,6 +59,9 @@ pub struct Metal {
     pub health: Health,
     /// It was started into a system of ours at least once: never erased again without a permit.
     pub lived: bool,
+    /// The system that somebody wants to come with a restart, or to go with one.
+    #[serde(default)]
+    pub held: Option<StorePath>,
     /// Systems that failed their gates here, as seen from outside.
     pub failed: BTreeMap<StorePath, Ms>,
 }
@@ -152,6 +155,9 @@ pub struct Switch {
     pub back: StorePath,
     /// How it stands.
     pub state: SwitchState,
+    /// It is a test: what boots next stays what it is.
+    #[serde(default)]
+    pub test: bool,
 }
 
 /// How a switch stands.

@@ -1,5 +1,6 @@
 //! Power, booting and switching systems.
 
+use nix8s_core::model::Action;
 use nix8s_core::model::MachineName;
 use nix8s_core::model::Reboot;
 use nix8s_core::model::StorePath;
@@ -65,14 +66,16 @@ impl World {
     }
 
     /// Begins an armed switch. It goes on when the connection that asked for it breaks.
-    pub fn arm(&mut self, name: &MachineName, to: &StorePath, nonce: &str, reboot: Reboot) {
+    pub fn arm(&mut self, name: &MachineName, to: &StorePath, nonce: &str, reboot: Reboot, action: Action) {
+        let test = action == Action::Test;
         let reboots = self.needs_reboot(name, to, reboot);
         let activates = self.seconds("activate", 8, 25);
         let Some(metal) = self.metal_mut(name) else { return };
         let Some(installed) = &metal.installed else { return };
         let back = installed.running.clone();
         metal.switch =
-            Some(Switch { nonce: nonce.to_owned(), to: to.clone(), back, state: SwitchState::Armed });
+            Some(Switch { nonce: nonce.to_owned(), to: to.clone(), back, state: SwitchState::Armed, test });
+        metal.held = test.then(|| to.clone());
         let limit = if reboots { CONFIRM_AFTER_REBOOT } else { CONFIRM_WITHIN };
         self.later(activates, Due::Activate(name.clone(), nonce.to_owned()));
         self.later(activates + limit, Due::GoBack(name.clone(), nonce.to_owned()));
@@ -104,18 +107,29 @@ impl World {
         if switch.nonce != nonce || switch.state != SwitchState::Armed || !metal.is_up(self.now) {
             return;
         }
-        let reboots =
-            metal.installed.as_ref().is_some_and(|i| i.default == switch.to && i.running != switch.to);
+        let Some(installed) = &metal.installed else { return };
+        let stays = installed.default.clone();
+        let reboots = installed.default == switch.to && installed.running != switch.to && !switch.test;
         if reboots {
             self.reboot(name);
         } else {
             self.activate(name, &switch.to);
+            if switch.test {
+                self.set_boot(name, &stays);
+            }
         }
         if self.poison_of(&switch.to) == Some(Poison::CutsNetwork) {
             let until = self.now + 3600 * SECOND;
             if let Some(metal) = self.metal_mut(name) {
                 metal.operator_cut = until;
             }
+        }
+    }
+
+    /// Makes a system that is on the machine the one that it starts into.
+    pub fn set_boot(&mut self, name: &MachineName, to: &StorePath) {
+        if let Some(installed) = self.metal_mut(name).and_then(|m| m.installed.as_mut()) {
+            installed.default = to.clone();
         }
     }
 
@@ -150,7 +164,8 @@ impl World {
             return self.later(wait + SECOND, Due::GoBack(name.clone(), nonce.to_owned()));
         }
         switch.state = SwitchState::RolledBack;
-        let (to, back) = (switch.to.clone(), switch.back.clone());
+        let (to, back, test) = (switch.to.clone(), switch.back.clone(), switch.test);
+        let stays = metal.installed.as_ref().map(|installed| installed.default.clone());
         let rebooted = self.needs_reboot(name, &back, Reboot::Auto);
         if let Some(installed) = self.metal_mut(name).and_then(|m| m.installed.as_mut()) {
             installed.default = back.clone();
@@ -164,6 +179,9 @@ impl World {
             self.reboot(name);
         } else {
             self.activate(name, &back);
+        }
+        if let (true, Some(stays)) = (test, stays) {
+            self.set_boot(name, &stays);
         }
     }
 }

@@ -120,6 +120,7 @@ fn probe(random: &mut Random, machine: &Machine, system: &System) -> Probe {
         mark: None,
         running: (is_nixos && random.chance(500)).then(|| system.clone()),
         copied: BTreeSet::new(),
+        boots: None,
         armed: random.chance(100),
         kubelet: random.chance(300),
         datastore: random.chance(300),

@@ -48,6 +48,7 @@ use crate::cli::Command;
 use crate::cli::Global;
 use crate::error::CliError;
 use crate::error::Exit;
+use crate::on_node;
 use crate::output::Format;
 use crate::output::Output;
 use crate::output::clean;
@@ -113,6 +114,7 @@ fn dispatch(cx: &Cx<'_>, command: &Command) -> Result<Exit, CliError> {
         Command::Completions(args) => completions::run(cx, args),
         Command::Man(args) => man::run(cx, args),
         Command::Version(args) => version::run(cx, args),
+        Command::OnNode(args) => on_node::run(args),
     }
 }
 

@@ -1,18 +1,14 @@
 //! Machines as somebody who logs in to them needs them: which one is meant, and how OpenSSH gets there.
 
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use nix8s_core::model::Cluster;
 use nix8s_core::model::Fleet;
 use nix8s_core::model::Machine;
-use nix8s_core::tool::ssh;
+use nix8s_core::tool::Connection;
 use nix8s_core::tool::ssh::Asks;
-use nix8s_core::tool::ssh::Kept;
+use nix8s_engine::real::Ways;
 use nix8s_engine::state::dir::Kind;
 
 use crate::commands::Cx;
@@ -81,55 +77,12 @@ pub fn line(cx: &Cx<'_>, found: &Found, asks: Asks) -> Result<Vec<String>, CliEr
         let message = format!("the address of {} is not known: `ip` is auto", machine.name);
         return Err(CliError::new(Exit::Failed, message).hint("Say it in `ssh.host` until it is discovered."));
     };
-    let folder = world::state_base(cx.global)?.join(Kind::Real.folder(&cluster.name));
-    let known_hosts = match &machine.ssh.host_key {
-        None => file(&folder, "known_hosts")?,
-        Some(key) => configured(&folder, machine, host, key)?,
-    };
-    let kept = Kept {
-        known_hosts,
-        is_all: machine.ssh.host_key.is_some(),
-        sockets: sockets().map(|path| path.display().to_string()),
-    };
-    Ok(ssh::connect(&machine.ssh, host, &kept, asks))
-}
-
-fn failed(path: &Path, error: io::Error) -> CliError {
-    CliError::new(Exit::Failed, format!("could not write {}", path.display())).because(error)
-}
-
-fn file(folder: &Path, name: &str) -> Result<String, CliError> {
-    let mut made = std::fs::DirBuilder::new();
-    made.recursive(true).mode(0o700).create(folder).map_err(|error| failed(folder, error))?;
-    Ok(folder.join(name).display().to_string())
-}
-
-/// The key that the configuration names is the only one that counts: in a file of its own.
-fn configured(folder: &Path, machine: &Machine, host: &str, key: &str) -> Result<String, CliError> {
-    let path = file(&folder.join("host-keys"), machine.name.as_str())?;
-    let host =
-        if machine.ssh.port == 22 { host.to_owned() } else { format!("[{host}]:{}", machine.ssh.port) };
-    std::fs::write(&path, format!("{host} {}\n", key.trim()))
-        .map_err(|error| failed(Path::new(&path), error))?;
-    Ok(path)
-}
-
-/// A folder for shared connections that nobody else can write to; none: connections are not shared.
-fn sockets() -> Option<PathBuf> {
-    let uid = rustix::process::getuid().as_raw();
-    let runtime = std::env::var_os("XDG_RUNTIME_DIR").filter(|value| !value.is_empty()).map(PathBuf::from);
-    let folder = match runtime {
-        Some(runtime) => runtime.join("nix8s"),
-        None => std::env::temp_dir().join(format!("nix8s-{uid}")),
-    };
-    match std::fs::DirBuilder::new().mode(0o700).create(&folder) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        Err(_) => return None,
-    }
-    let found = std::fs::symlink_metadata(&folder).ok()?;
-    let is_ours = found.is_dir() && found.uid() == uid && found.mode() & 0o077 == 0;
-    is_ours.then_some(folder)
+    let state = world::state_base(cx.global)?.join(Kind::Real.folder(&cluster.name));
+    let line = Ways::new(state.clone()).line(&machine.name, &machine.ssh, host, asks, Connection::Shared);
+    line.map_err(|error| {
+        let message = format!("could not write the host keys in {}", state.display());
+        CliError::new(Exit::Failed, message).because(error)
+    })
 }
 
 /// Becomes another program, which has the terminal from here on.

@@ -157,7 +157,7 @@ pub fn behind(
         return Ok(Behind { world, simulation: Some(simulation) });
     }
     let store = Arc::clone(state) as Arc<dyn Store>;
-    let world = real(cx, cluster, store, permit).map_err(|error| unreadable(state, error))?;
+    let world = real(cx, cluster, state, store, permit).map_err(|error| unreadable(state, error))?;
     Ok(Behind { world, simulation: None })
 }
 
@@ -165,10 +165,11 @@ pub fn behind(
 fn real(
     cx: &Cx<'_>,
     cluster: &Arc<Cluster>,
+    state: &StateDir,
     store: Arc<dyn Store>,
     permit: Permit,
 ) -> std::io::Result<World> {
-    let ports = nix8s_engine::real::ports(project::folder(cx)?, store);
+    let ports = nix8s_engine::real::ports(project::folder(cx)?, state.root().to_owned(), store);
     World::new(Arc::clone(cluster), ports, ".".to_owned(), permit)
 }
 
@@ -196,7 +197,7 @@ pub fn look_at(
 ) -> Result<World, CliError> {
     if !cx.global.simulate {
         let store = Arc::new(Scratch(Arc::clone(state) as Arc<dyn Store>));
-        return real(cx, cluster, store, permit).map_err(|error| unreadable(state, error));
+        return real(cx, cluster, state, store, permit).map_err(|error| unreadable(state, error));
     }
     let options = options(cx.global);
     let kept = Journal::read(state.root(), cluster).map_err(|error| no_world(state, error))?;

@@ -20,7 +20,7 @@ pub fn page() -> String {
     );
     let everywhere: Vec<&Arg> = command.get_arguments().filter(|arg| arg.is_global_set()).collect();
     table(&mut out, &everywhere);
-    for below in command.get_subcommands() {
+    for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
         one(&mut out, below, "nix8s");
     }
     out

@@ -40,7 +40,7 @@ pub fn machine(what: &What) -> Option<&MachineName> {
         | What::MarkedDelete { machine, .. }
         | What::Undeleted { machine }
         | What::Retry { machine }
-        | What::Rebuild { machine }
+        | What::Rebuild { machine, .. }
         | What::Reinstall { machine, .. } => Some(machine),
     }
 }
@@ -80,7 +80,10 @@ fn text(what: &What, paint: Paint) -> String {
             let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
             format!("{} hooks after something: {}", paint.cyan("sees    "), clean(&names))
         }
-        What::Rebuild { machine } => saw("asked   ", machine, "roll its system out again"),
+        What::Rebuild { machine, action } => {
+            let by = action.map_or_else(String::new, |action| format!(", by {}", action.as_str()));
+            saw("asked   ", machine, &format!("roll its system out again{by}"))
+        }
         What::Reinstall { machine, scope: Some(scope) } => {
             let text = format!("erase {} and install it once more", words::scope(*scope));
             saw("asked   ", machine, &text)

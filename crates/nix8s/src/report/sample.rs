@@ -104,6 +104,7 @@ fn machine(name: &str, role: Role) -> Machine {
         node: Arc::default(),
         disks: Arc::default(),
         install: true,
+        action: nix8s_core::model::Action::Switch,
         parts: Arc::new(Parts {
             kernel: digest(),
             initrd: digest(),

@@ -1,6 +1,7 @@
 //! Effects, risks and causes in words.
 
 use nix8s_core::lifecycle::Stage;
+use nix8s_core::model::Action;
 use nix8s_core::model::size::show_duration;
 use nix8s_core::observed::MANAGED_ANNOTATION;
 use nix8s_core::observed::Secret;
@@ -57,7 +58,9 @@ pub fn effect(effect: &Effect) -> String {
         Effect::Cordon { .. } => "cordon".to_owned(),
         Effect::Drain { timeout, .. } => format!("drain, within {}", show_duration(*timeout)),
         Effect::UpgradeComponents { version, .. } => format!("upgrade control plane components to {version}"),
-        Effect::Switch { .. } => "switch to the system".to_owned(),
+        Effect::Switch { action: Action::Switch, .. } => "switch to the system".to_owned(),
+        Effect::Switch { action: Action::Boot, .. } => "make it the system to start".to_owned(),
+        Effect::Switch { action: Action::Test, .. } => "switch to the system until a restart".to_owned(),
         Effect::CheckGates { .. } => "check that everything holds".to_owned(),
         Effect::Rollback { .. } => "go back to the system before".to_owned(),
         Effect::Uncordon { .. } => "uncordon".to_owned(),

@@ -12,6 +12,7 @@ mod import;
 mod init;
 mod interrupt;
 mod node;
+mod on_node;
 mod project;
 mod rehearse;
 mod report;

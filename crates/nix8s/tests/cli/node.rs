@@ -158,6 +158,28 @@ fn a_rebuilt_machine_runs_its_system_once_more_and_only_once() {
 }
 
 #[test]
+fn a_system_that_comes_with_a_restart_is_shown_as_that() {
+    let project = applied();
+    project.write(
+        "nix8s.yaml",
+        SMALL.replace("w1: { node: metal,", "w1: { node: metal, boot: { kernelParams: [quiet] },").as_bytes(),
+    );
+    let ran = project.run(&["node", "rebuild", "w1", "--action", "boot", "--simulate"]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    let ran = project.run(&["apply", "--simulate", "--yes"]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    assert!(ran.stdout.contains("prod-w1: make it the system to start"), "{}", ran.all());
+    let shown = project.run(&["node", "show", "w1", "--simulate"]);
+    assert!(shown.stdout.contains("starts into"), "{}", shown.all());
+    assert!(shown.stdout.contains("with its next restart, as was asked"), "{}", shown.all());
+    let shown = project.run(&["node", "show", "w1", "--simulate", "-o", "json"]).json();
+    assert_eq!(shown["is"]["boots"], shown["is"]["wanted"]);
+    assert_ne!(shown["is"]["system"], shown["is"]["wanted"]);
+    let ran = project.run(&["node", "rebuild", "w1", "--action", "reboot", "--simulate"]);
+    assert_eq!(ran.code, 64, "{}", ran.all());
+}
+
+#[test]
 fn a_reinstalled_machine_leaves_is_erased_and_joins_again_once() {
     let project = applied();
     project.write("nix8s.yaml", format!("{SMALL}policy: {{ remove: true }}\n").as_bytes());

@@ -12,6 +12,7 @@ use super::super::resolve::suggest;
 use super::super::tree::Entry;
 use super::super::tree::Span;
 use super::super::tree::Tree;
+use crate::model::Action;
 use crate::model::ClusterNetwork;
 use crate::model::Distribution;
 use crate::model::Ha;
@@ -45,6 +46,7 @@ pub fn check(cx: &Cx<'_>, ha: &Ha, members: &[Member<'_>], report: &mut Report) 
     control_planes(cx, ha, members, report);
     high_availability(cx, ha, report);
     first_server(cx, members, report);
+    tests(cx, members, report);
     inline_secrets(cx, report);
     other_distributions(cx, report);
     super::content::check(cx, report);
@@ -119,6 +121,21 @@ fn first_server(cx: &Cx<'_>, members: &[Member<'_>], report: &mut Report) {
             report.error(Problem { code: code::FIRST_SERVER, span, path, message, help });
         }
     }
+}
+
+/// What a test activates is gone after a restart.
+fn tests(cx: &Cx<'_>, members: &[Member<'_>], report: &mut Report) {
+    let always = get::text(cx.tree, &["upgrade", "reboot"]).is_some_and(|word| word == "always");
+    let Some(member) = members.iter().find(|m| always && m.machine.action == Action::Test) else { return };
+    let message = format!(
+        "restarts every machine after a change, and provisioning.nixos-rebuild.action is test: a restart takes away \
+         what is tested on {}",
+        member.machine.name
+    );
+    let help = Some("set action to switch or boot, or reboot to auto or never".to_owned());
+    let (span, above) = (cx.span(&["upgrade", "reboot"]), cx.path.key("upgrade"));
+    let path = &above.key("reboot");
+    report.error(Problem { code: code::TEST_RESTARTS, span, path, message, help });
 }
 
 fn inline_secrets(cx: &Cx<'_>, report: &mut Report) {

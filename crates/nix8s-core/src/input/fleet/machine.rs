@@ -21,6 +21,7 @@ use super::parts::ClusterParts;
 use super::settings;
 use super::settings::Settings;
 use super::settings::SshSettings;
+use crate::model::Action;
 use crate::model::ClusterName;
 use crate::model::Machine;
 use crate::model::MachineName;
@@ -39,6 +40,10 @@ const PROVISIONERS: &[(&str, Provisioner)] = &[
     ("terraform", Provisioner::Terraform),
     ("iso", Provisioner::Iso),
 ];
+
+/// The actions of `nixos-rebuild`.
+const ACTIONS: &[(&str, Action)] =
+    &[("switch", Action::Switch), ("boot", Action::Boot), ("test", Action::Test)];
 
 /// A member and what became of it.
 #[derive(Debug)]
@@ -100,6 +105,8 @@ struct Common<'c, 'd> {
     parts: ClusterParts,
     ssh: BTreeMap<Provisioner, SshSettings>,
     provisioner: Option<Provisioner>,
+    /// How machines of nixos-rebuild come to another system.
+    action: Action,
     /// Digests of machines whose settings are their template's: by settings and role.
     shared: BTreeMap<(usize, Role), Arc<Parts>>,
 }
@@ -125,6 +132,8 @@ impl<'d> Members<'d> {
             parts,
             ssh: ssh.collect(),
             provisioner: default_provisioner(cx.document, cluster.tree),
+            action: get::word(cx.document, &["provisioning", "nixos-rebuild", "action"], ACTIONS)
+                .unwrap_or_default(),
             shared: BTreeMap::new(),
         };
         let mut built = Self { all: Vec::new(), features: Features::default() };
@@ -187,6 +196,7 @@ impl<'d> Common<'_, 'd> {
             disks: Arc::clone(&settings.disks),
             install: settings.install,
             parts,
+            action: if provisioner == Provisioner::NixosRebuild { self.action } else { Action::Switch },
         };
         let member = Member { entry, machine, settings };
         check::machine::check(self.cluster, &member, path, report);

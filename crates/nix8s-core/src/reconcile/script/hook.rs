@@ -6,12 +6,14 @@ use super::super::cx::Cx;
 use super::super::cx::View;
 use super::super::out::Link;
 use super::super::out::Out;
+use super::super::row::Row;
 use super::can_run;
 use super::failed_text;
 use super::failure;
 use super::is_done;
 use super::link;
 use super::say_failed;
+use crate::model::Action;
 use crate::model::MachineName;
 use crate::model::Moment;
 use crate::model::OnFailure;
@@ -102,16 +104,17 @@ pub fn around(cx: &Cx<'_>, links: Vec<Link>) -> Vec<Link> {
             }
             Some(Transition::Drain | Transition::Update | Transition::Delete) | None => {}
         }
-        if let Effect::Forget { .. } = effect {
+        if matches!(effect, Effect::Forget { .. }) && view.past.was_there() {
             extend(&mut all, after(cx, view, Transition::Delete));
         }
         let kind = effect.kind();
+        let comes_later = matches!(effect, Effect::Switch { action: Action::Boot, .. });
         all.push((effect, reason));
         let over = match kind {
             // A machine that was installed starts first: what comes after that is planned when it answers.
             EffectKind::Init | EffectKind::Join => Some(Transition::Join),
             EffectKind::Drain => Some(Transition::Drain),
-            EffectKind::Switch => Some(Transition::Update),
+            EffectKind::Switch if !comes_later => Some(Transition::Update),
             _ => None,
         };
         if let Some(transition) = over {
@@ -190,10 +193,22 @@ fn after<'a>(cx: &Cx<'a>, view: &View<'a>, transition: Transition) -> Vec<Due<'a
     due.map(|script| Due { script, machine: Some(view.name), key: key.clone() }).collect()
 }
 
+/// What happens to a machine that stays: hooks after it are about nothing any more when it is to leave.
+const STAYING: [Transition; 3] = [Transition::Provision, Transition::Join, Transition::Update];
+
+/// Whether a hook is about the coming or staying of a machine that is to leave.
+fn is_overtaken(view: &View<'_>, moment: &Moment) -> bool {
+    let leaves = matches!(view.row, Row::Leave | Row::LeaveToErase);
+    leaves && matches!(moment, Moment::After(transition) if STAYING.contains(transition))
+}
+
 /// Hooks of a machine after something that has happened to it, which an earlier run did not come to.
 fn owed<'a>(cx: &Cx<'a>, view: &View<'a>) -> Vec<Due<'a>> {
     let mut due = Vec::new();
-    for transition in [Transition::Provision, Transition::Join, Transition::Update] {
+    for transition in STAYING {
+        if is_overtaken(view, &Moment::After(transition)) {
+            continue;
+        }
         let Some(happened) = view.past.transitions.get(&transition) else { continue };
         if transition == Transition::Provision && !view.is_provisioned(cx.cluster) {
             continue;
@@ -252,7 +267,8 @@ fn failed<'a>(
     moments: &[Moment],
 ) -> Option<(&'a Script, Option<&'a MachineName>)> {
     let scripts = cx.cluster.bootstrap.scripts.iter();
-    let stopping = scripts.filter(|script| script.on_failure == OnFailure::Stop);
+    let stopping =
+        scripts.filter(|script| script.on_failure == OnFailure::Stop && !is_overtaken(view, &script.when));
     stopping.filter(|script| moments.contains(&script.when) && script.concerns(view.name)).find_map(
         |script| {
             let (about, key) = match (script.scope, &script.when) {

@@ -98,6 +98,14 @@ pub(super) fn system_refusal(c: &Candidate<'_, '_>, halted: Option<&str>) -> Opt
         let text = format!("{} runs {} and does not go back to {wanted}", c.view.name, node.version);
         return Some((Cause::VersionSkew, text, None));
     }
+    if c.kind == Kind::Version && !c.view.action.is_switch() {
+        let (name, action) = (c.view.name, c.view.action.as_str());
+        let text = format!(
+            "{name} comes to another Kubernetes version by a switch only, in the order of an upgrade, and {action} is \
+             asked for: `nix8s node rebuild {name} --action switch`"
+        );
+        return Some((Cause::VersionSkew, text, None));
+    }
     // What its Node says may be older than the system that was gone back to.
     let runs = c.view.running().and_then(|system| system.version.as_ref());
     if let (Some(runs), Some(wanted)) = (runs, c.view.wanted.and_then(|w| w.version.as_ref()))

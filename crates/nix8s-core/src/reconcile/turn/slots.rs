@@ -122,8 +122,11 @@ fn quorum(cx: &Cx<'_>, view: &View<'_>, kind: Kind) -> Option<Refusal> {
         );
         return Some((Cause::NeedsPermit, text, None));
     }
-    if let Some(other) = crate::reconcile::heal::restarted_and_away(cx, name, members) {
-        let text = format!("{name} waits until {other}, which was restarted, is back in etcd");
+    if let Some(other) = crate::reconcile::heal::away_by_us(cx, name, members) {
+        let what = cx
+            .of(other)
+            .map_or("restarted", |v| if v.past.updating.is_some() { "being switched" } else { "restarted" });
+        let text = format!("{name} waits until {other}, which was {what}, is back in etcd");
         return Some((Cause::Earlier, text, None));
     }
     // A member that leaves in good health is replaced by nobody: the rest must be a majority of what remains, and

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use nix8s_core::event::Failure;
+use nix8s_core::model::Action;
 use nix8s_core::model::Distribution;
 use nix8s_core::model::Provisioner;
 use nix8s_core::model::Reboot;
@@ -44,7 +45,7 @@ fn install() -> Effect {
 }
 
 fn switch() -> Effect {
-    Effect::Switch { machine: name("w1"), system: system("b"), reboot: Reboot::Auto }
+    Effect::Switch { machine: name("w1"), system: system("b"), reboot: Reboot::Auto, action: Action::Switch }
 }
 
 fn pod(text: &str) -> Pod {
@@ -207,6 +208,28 @@ async fn gates_that_cannot_be_asked_condemn_nothing() {
         let check = Effect::CheckGates { machine: name("w1"), system: system("b") };
         let failure = failure(run(&fakes, Distribution::K3s, check).await);
         assert_eq!((failure.class, failure.bad_system), (FailureClass::Transient, None), "{away}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_control_plane_passes_its_gates_when_it_votes_whatever_its_node_still_says() {
+    let asked = |votes: bool| {
+        let mut asked = probe("cp1");
+        asked.datastore = true;
+        let member = EtcdMember { id: "a1".to_owned(), name: "cp1".to_owned(), healthy: true };
+        asked.etcd = votes.then(|| vec![member]);
+        says(serde_json::to_string(&asked).unwrap())
+    };
+    let check = || Effect::CheckGates { machine: name("cp1"), system: system("b") };
+    for votes in [false, true] {
+        let fakes = Fakes::new();
+        fakes.exec.on("gates", [says("{}")]);
+        fakes.exec.on("probe", [asked(votes)]);
+        fakes.api.set("cp1", node("u1"));
+        let result = run(&fakes, Distribution::K3s, check()).await;
+        let said = result.map_err(|failure| (failure.bad_system, failure.message));
+        let no = "its gates do not hold after 3 tries: its etcd does not vote".to_owned();
+        assert_eq!(said, if votes { Ok(None) } else { Err((Some(system("b")), no)) });
     }
 }
 

@@ -88,6 +88,18 @@ async fn a_command_runs_on_the_machine_if_it_is_to() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_runs_here_needs_no_way_to_a_machine_that_nobody_remembers() {
+    let fakes = Fakes::new();
+    let (carried, _) = run(&fakes, Script { scope: Scope::Node, ..script("s") }, Some("gone")).await;
+    assert_eq!(carried.failed, 0);
+    let ran = fakes.exec.ran("NIX8S_SCRIPT=s");
+    assert!(ran[0].contains(" NODE=gone NODE_IP= "), "{ran:?}");
+    let there = Script { scope: Scope::Node, place: Place::Node, ..script("s") };
+    let (_, heard) = run(&fakes, there, Some("gone")).await;
+    assert!(heard.iter().any(|line| line.contains("how to reach gone")), "{heard:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_condition_that_does_not_hold_makes_it_not_needed() {
     let fakes = Fakes::new();
     fakes.exec.on("NIX8S_CONDITION_OF=s", [fails(1, "")]);

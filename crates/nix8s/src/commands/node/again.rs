@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use clap_complete::engine::ArgValueCandidates;
 use jiff::Timestamp;
 use nix8s_core::event::What;
+use nix8s_core::model::Action;
 use nix8s_core::model::MachineName;
 use nix8s_core::permit::EraseScope;
 use nix8s_engine::journal::Journal;
@@ -31,7 +32,10 @@ const REBUILD_EXAMPLES: &str = "\
 Examples:
   nix8s node rebuild w3 --simulate         its system is rolled out again by the next apply
   nix8s node rebuild --all --simulate      every machine's, rolling
+  nix8s node rebuild w3 --action boot --simulate    it starts into it with its next restart
+  nix8s node rebuild w3 --action test --simulate    it runs it until its next restart
 
+Without --action as `provisioning.nixos-rebuild.action` says for machines of that provisioner, and by a switch for others.
 The same happens when `nodes/NODE/config-hash` is removed from the state directory.";
 
 /// Roll a machine's system out again with the next `apply`, though nothing in the configuration changed
@@ -47,6 +51,30 @@ pub struct RebuildArgs {
     /// The cluster for --all
     #[arg(long, value_name = "CLUSTER", requires = "all", add = ArgValueCandidates::new(complete::clusters))]
     cluster: Option<String>,
+    /// How: it runs now and after a restart, from the next restart on, or until the next restart
+    #[arg(long, value_name = "ACTION", value_enum)]
+    action: Option<How>,
+}
+
+/// `--action`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum How {
+    /// It runs now, and after every restart
+    Switch,
+    /// It runs from the next restart on
+    Boot,
+    /// It runs until the next restart
+    Test,
+}
+
+impl How {
+    fn action(self) -> Action {
+        match self {
+            Self::Switch => Action::Switch,
+            Self::Boot => Action::Boot,
+            Self::Test => Action::Test,
+        }
+    }
 }
 
 const REINSTALL_EXAMPLES: &str = "\
@@ -109,7 +137,8 @@ pub struct RetryArgs {
 
 /// Records that systems shall be rolled out again.
 pub fn rebuild(cx: &Cx<'_>, args: &RebuildArgs) -> Result<Exit, CliError> {
-    let RebuildArgs { node, all: _, cluster } = args;
+    let RebuildArgs { node, all: _, cluster, action } = args;
+    let action = action.map(How::action);
     needs_machines(cx.global, "node rebuild")?;
     let found: Vec<Found> = match node {
         Some(node) => {
@@ -123,10 +152,15 @@ pub fn rebuild(cx: &Cx<'_>, args: &RebuildArgs) -> Result<Exit, CliError> {
         }
     };
     let Some(first) = found.first() else { return Ok(Exit::Done) };
-    let whats = found.iter().map(|found| What::Rebuild { machine: found.machine.clone() }).collect();
+    let whats = found.iter().map(|found| What::Rebuild { machine: found.machine.clone(), action }).collect();
     record(cx, first, "node rebuild", whats)?;
     for found in &found {
-        told(cx, found, "rebuild", "runs its system once more with the next apply, in its turn");
+        let text = match action {
+            None | Some(Action::Switch) => "runs its system once more with the next apply, in its turn",
+            Some(Action::Boot) => "starts into its system with the restart that follows the next apply",
+            Some(Action::Test) => "runs its system with the next apply, in its turn, until it restarts",
+        };
+        told(cx, found, "rebuild", text);
     }
     Ok(Exit::Done)
 }

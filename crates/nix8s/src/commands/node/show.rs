@@ -60,8 +60,11 @@ pub fn run(cx: &Cx<'_>, args: &ShowArgs) -> Result<Exit, CliError> {
     let marked = store.read(&layout::delete(&found.machine)).map_err(unreadable)?.is_some();
     let past = world::past(&found.cluster.state)?.machines.remove(&found.machine).unwrap_or_default();
     let mut asked = Vec::new();
-    asked.extend(past.rebuild.then_some("its system is rolled out again by the next apply"));
-    asked.extend(past.reinstall.map(|_| "it is erased and installed once more by the next apply"));
+    asked.extend(past.rebuild.then(|| {
+        let by = past.rebuild_by.map_or_else(String::new, |action| format!(", by {}", action.as_str()));
+        format!("its system is rolled out again by the next apply{by}")
+    }));
+    asked.extend(past.reinstall.map(|_| "it is erased and installed once more by the next apply".to_owned()));
     let mut events = store.events().map_err(unreadable)?;
     events.retain(|event| event::machine(&event.what) == Some(&found.machine));
     let newest = events.split_off(events.len().saturating_sub(EVENTS_MAX));
@@ -76,6 +79,7 @@ pub fn run(cx: &Cx<'_>, args: &ShowArgs) -> Result<Exit, CliError> {
             "configured": config.map(|config| config.machine),
             "marked_for_removal": marked,
             "rebuild": past.rebuild,
+            "action": past.rebuild_by,
             "reinstall": past.reinstall,
             "waits": waits,
             "events": newest,
@@ -92,7 +96,7 @@ fn text(
     found: &Found,
     machine: Option<&Machine>,
     marked: bool,
-    asked: &[&str],
+    asked: &[String],
     waits: &[&Wait],
     events: &[Event],
     paint: Paint,
@@ -113,7 +117,8 @@ fn text(
             line("disk", disk.clone());
         }
     }
-    for (name, value) in [("runs", &is.system), ("should run", &is.wanted)] {
+    let boots = is.boots.as_ref().filter(|boots| is.system.as_ref() != Some(*boots)).cloned();
+    for (name, value) in [("runs", &is.system), ("starts into", &boots), ("should run", &is.wanted)] {
         if let Some(value) = value {
             line(name, value.to_string());
         }
@@ -122,7 +127,7 @@ fn text(
         line("version", version.to_string());
     }
     for text in asked {
-        line("asked", (*text).to_owned());
+        line("asked", text.clone());
     }
     if marked {
         line(

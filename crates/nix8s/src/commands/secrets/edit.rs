@@ -88,7 +88,7 @@ fn edit(
         CliError::new(Exit::Failed, "could not open the secrets in an editor").because(error)
     };
     let private = Private::new().map_err(failed)?;
-    let path = private.folder().join("secrets.yaml");
+    let path = private.path().join("secrets.yaml");
     private::write(&path, &File::private(before.clone())).map_err(failed)?;
     // From here on no signal may end this process before the folder is removed.
     let mut signals = Signals::new([SIGCHLD, SIGINT, SIGQUIT, SIGTERM, SIGHUP]).map_err(failed)?;

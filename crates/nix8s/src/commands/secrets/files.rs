@@ -41,13 +41,16 @@ pub fn run(cx: &Cx<'_>, args: &FilesArgs) -> Result<Exit, CliError> {
     let machine = reach::machine(&fleet, machine)?.machine;
     let vault = vault::open(cx, &cluster)?;
     let all = vault.read()?.all();
-    let files = delivery::files(&cluster, &machine, &all, &vault.publics(&all)?).map_err(|missing| {
+    let publics = vault.publics(&all)?;
+    let files = delivery::files(&cluster, &machine, &all, &publics).map_err(|missing| {
         CliError::new(
             Exit::Failed,
             format!("{} needs the secret {missing}, which does not exist", machine.name),
         )
         .hint("`nix8s secrets generate` makes it.")
     })?;
+    // From now on the machine may show its new key.
+    vault.know_hosts(&publics, Some(&machine.name))?;
     cx.out.data(&format!("{}\n", secrets::print_files(&files).expose()));
     Ok(Exit::Done)
 }

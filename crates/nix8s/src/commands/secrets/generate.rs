@@ -57,7 +57,6 @@ pub fn run(cx: &Cx<'_>, args: &GenerateArgs) -> Result<Exit, CliError> {
             .filter(|secret| !all.values.contains_key(*secret))
             .map(|s| format!("${}", vault.variable(s)))
             .collect();
-        vault.know_hosts(&vault.publics(&all)?)?;
         return if missing.is_empty() { Ok(Exit::Done) } else { Err(vault.read_only().said(missing)) };
     }
     let lock = vault.lock()?;
@@ -70,9 +69,7 @@ pub fn run(cx: &Cx<'_>, args: &GenerateArgs) -> Result<Exit, CliError> {
     }
     let recipients = vault.recipients()?;
     let again = held.form.is_some_and(|form| form != vault.provider() || recipients != held.kept.recipients);
-    if missing.is_empty() && !again {
-        vault.know_hosts(&vault.publics(&held.all())?)?;
-    } else {
+    if !missing.is_empty() || again {
         vault.write(&kept, &lock)?;
     }
     drop(lock);

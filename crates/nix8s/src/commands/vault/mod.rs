@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use nix8s_core::model::Cluster;
+use nix8s_core::model::MachineName;
 use nix8s_core::model::SecretProvider;
 use nix8s_core::observed::Secret;
 use nix8s_core::secret::Kept;
@@ -203,7 +204,7 @@ impl Vault {
         recipients::of(self, &own)
     }
 
-    /// Encrypts and writes, whole or not at all, and lets the first connection to each machine be verified.
+    /// Encrypts and writes, whole or not at all; where a key of ours is known, the new one is too.
     pub fn write(&self, kept: &Kept, _lock: &Lock) -> Result<Kept, CliError> {
         let kept = Kept { recipients: self.recipients()?, ..kept.clone() };
         let publics = self.publics(&kept)?;
@@ -227,7 +228,7 @@ impl Vault {
         let path = std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
         file::replace(&[(path, text.as_bytes())], Durability::Fsync)
             .map_err(|error| self.unwritten(error))?;
-        self.know_hosts(&publics)?;
+        self.know_hosts(&publics, None)?;
         Ok(kept)
     }
 
@@ -247,8 +248,9 @@ impl Vault {
         env::variable(&self.cluster.name, secret)
     }
 
-    /// Host keys that are ours go where ssh looks for them.
-    pub fn know_hosts(&self, publics: &Publics) -> Result<(), CliError> {
+    /// Host keys that are ours go where ssh looks for them: of the machine that is given its own now, and of those that
+    /// have it.
+    pub fn know_hosts(&self, publics: &Publics, given: Option<&MachineName>) -> Result<(), CliError> {
         let path = self.state.join(KNOWN_HOSTS);
         let existing = match std::fs::read_to_string(&path) {
             Ok(text) => text,
@@ -259,7 +261,7 @@ impl Vault {
                 );
             }
         };
-        let text = known_hosts::merge(&existing, &self.cluster, publics);
+        let text = known_hosts::merge(&existing, &self.cluster, publics, given);
         if text == existing {
             return Ok(());
         }

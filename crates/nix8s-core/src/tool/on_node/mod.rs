@@ -1,10 +1,10 @@
 //! `nix8s on-node …`: our own program on the machines.
 
+mod confirm;
+mod facts;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
-
-use serde::Deserialize;
-use serde::Serialize;
 
 use super::Command;
 use super::NotUnderstood;
@@ -13,26 +13,32 @@ use super::json;
 use super::known::Known;
 use super::known::lasting;
 use super::known::passing;
+use crate::model::Action;
 use crate::model::Distribution;
 use crate::model::Gates;
 use crate::model::Machine;
 use crate::model::Reboot;
 use crate::model::StorePath;
-use crate::observed::Hardware;
 use crate::observed::Mark;
 use crate::observed::Probe;
+pub use confirm::Expected;
+
+/// A text for sh(1) that prints what a machine knows about itself, with or without nix8s on it. An argument names another
+/// root than `/`.
+pub const PROBE: &str = include_str!("probe.sh");
 
 /// Everything about a machine in one round trip.
 pub fn probe(machine: &Machine) -> Command {
-    Command::on(machine, ["nix8s", "on-node", "probe"], Duration::from_secs(20))
+    let probe = Command::on(machine, ["nix8s", "on-node", "probe"], Duration::from_secs(20));
+    Command { instead: Some(PROBE), ..probe }
 }
 
-/// Reads what [`probe`] printed.
+/// Reads what [`probe`] printed: JSON, or what [`PROBE`] prints.
 ///
 /// # Errors
-/// When it is not a probe.
+/// When it is neither.
 pub fn probed(stdout: &str) -> Result<Probe, NotUnderstood> {
-    json("nix8s on-node probe", stdout)
+    if stdout.starts_with(facts::FIRST) { facts::read(stdout) } else { json("nix8s on-node probe", stdout) }
 }
 
 /// Writes a file whole or not at all: temporary file, fsync, rename; mode 0600.
@@ -54,45 +60,40 @@ pub fn adopt(machine: &Machine, mark: &Mark) -> Command {
     Command::on(machine, ["nix8s", "on-node", "adopt"], SHORT).reading(mark)
 }
 
-/// What a machine must find itself to be before a disk is erased (rules 2 and 15).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Expected {
-    /// The machine that was observed.
-    pub hardware: Hardware,
-    /// Device paths that will be erased.
-    pub erase: Vec<String>,
-    /// Whether there may be foreign data on them.
-    pub foreign: bool,
-    /// The mark that may be there: none on a machine that was never provisioned.
-    pub mark: Option<Mark>,
-    /// Any mark of ours may be there: the user named this machine with `--erase`.
-    pub any_mark: bool,
-}
-
-/// Asks the machine whether it is the one that was planned; exit 0: yes; 3: no, stderr says what differs.
+/// Asks the machine whether it is the one that was planned; exit 0: yes; 4: no, stderr says what differs.
 pub fn confirm(machine: &Machine, expected: &Expected) -> Command {
     let expected = serde_json::to_string(expected).expect("plain data");
     Command::on(machine, ["nix8s", "on-node", "confirm"], SHORT).reading(expected)
 }
 
 /// [`confirm`]'s exit status when it is another machine, or another disk.
-pub const NOT_CONFIRMED: i32 = 3;
+pub const NOT_CONFIRMED: i32 = 4;
 
 /// Activates a copied system, armed: the machine goes back by itself unless `nonce` comes over a new connection.
-pub fn switch(machine: &Machine, system: &StorePath, reboot: Reboot, nonce: u64) -> Command {
+/// As a test, what runs after a restart stays what it was.
+pub fn switch(machine: &Machine, system: &StorePath, reboot: Reboot, action: Action, nonce: u64) -> Command {
     let reboot = match reboot {
         Reboot::Auto => "auto",
         Reboot::Never => "never",
         Reboot::Always => "always",
     };
     let nonce = format!("{nonce:016x}");
-    let argv = ["nix8s", "on-node", "switch", "--reboot", reboot, "--nonce", &nonce, system.as_str()];
+    let mut argv = vec!["nix8s", "on-node", "switch", "--reboot", reboot, "--nonce", &nonce];
+    argv.extend((action == Action::Test).then_some("--test"));
+    argv.push(system.as_str());
     Command::on(machine, argv, Duration::from_secs(900))
+}
+
+/// Makes a copied system the one that runs after a restart; what runs now stays.
+pub fn set_boot(machine: &Machine, system: &StorePath) -> Command {
+    let argv = ["nix8s", "on-node", "switch", "--boot-only", system.as_str()];
+    Command::on(machine, argv, Duration::from_secs(300))
 }
 
 /// Confirms a switch over a new connection; exit 0: confirmed; [`ROLLED_BACK`]: too late.
 pub fn confirm_switch(machine: &Machine, nonce: u64) -> Command {
     Command::on(machine, ["nix8s", "on-node", "confirm-switch", &format!("{nonce:016x}")], SHORT)
+        .over_new_connection()
 }
 
 /// Exit status of [`switch`] and [`confirm_switch`] when the machine went back to the system before.

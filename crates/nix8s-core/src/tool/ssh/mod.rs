@@ -3,9 +3,13 @@
 //! The user's own configuration, agent, jump hosts and hardware keys stay in force: only what must hold for every
 //! connection of nix8s is said on the command line, which comes before the configuration.
 
+pub mod known_hosts;
+pub mod remote;
+
 use crate::model::Ssh;
 use crate::model::Sudo;
 
+use super::Connection;
 use super::Output;
 
 /// Where nix8s keeps what its connections need.
@@ -34,7 +38,7 @@ const SOCKET_MAX: usize = 107 - 18;
 /// `ssh` and its arguments up to the destination. What shall run there comes after it, as [`shell`] writes it.
 ///
 /// Host keys are always verified, and one that is known and differs is never accepted (X-12).
-pub fn connect(ssh: &Ssh, host: &str, kept: &Kept, asks: Asks) -> Vec<String> {
+pub fn connect(ssh: &Ssh, host: &str, kept: &Kept, asks: Asks, connection: Connection) -> Vec<String> {
     let mut argv = vec!["ssh".to_owned()];
     let (batch, strict) = match asks {
         Asks::Person => ("no", "ask"),
@@ -55,14 +59,20 @@ pub fn connect(ssh: &Ssh, host: &str, kept: &Kept, asks: Asks) -> Vec<String> {
     if kept.is_all {
         options.push("GlobalKnownHostsFile=/dev/null".to_owned());
     }
+    if asks == Asks::Nobody {
+        // What the user's configuration may say for people who log in.
+        options.extend(["RequestTTY=no", "RemoteCommand=none", "ClearAllForwardings=yes"].map(str::to_owned));
+    }
     // `%C` is a digest of 40 characters: who connects to whom, by which way.
     let sockets = kept.sockets.as_ref().filter(|folder| folder.len() + 1 + 40 <= SOCKET_MAX);
-    if let Some(folder) = sockets {
-        options.extend([
+    match (connection, sockets) {
+        (Connection::Shared, Some(folder)) => options.extend([
             "ControlMaster=auto".to_owned(),
             format!("ControlPath={}", quoted(&format!("{}/%C", folder.replace('%', "%%")))),
             "ControlPersist=60".to_owned(),
-        ]);
+        ]),
+        (Connection::Shared, None) => {}
+        (Connection::New, _) => options.extend(["ControlMaster=no", "ControlPath=none"].map(str::to_owned)),
     }
     for option in options {
         argv.extend(["-o".to_owned(), option]);
@@ -180,6 +190,16 @@ pub fn unreached(output: &Output) -> Option<Unreached> {
     Some(Unreached { why: *why, said })
 }
 
+/// What ssh says when an SSH server has no room for one more who has not logged in yet (`MaxStartups`, `sshd_config`(5)),
+/// or is just beginning. Nothing was run.
+const TURNED_AWAY: [&str; 3] =
+    ["kex_exchange_identification:", "Exceeded MaxStartups", "Not allowed at this time"];
+
+/// Whether a connection was turned away before anybody logged in.
+pub fn is_turned_away(output: &Output) -> bool {
+    output.status == 255 && TURNED_AWAY.iter().any(|says| output.stderr.contains(says))
+}
+
 #[cfg(test)]
 mod tests {
     use insta::assert_snapshot;
@@ -197,7 +217,7 @@ mod tests {
     #[test]
     fn what_nix8s_needs_is_said_and_the_rest_is_the_users() {
         let ssh = Ssh::root_at(None);
-        assert_snapshot!(connect(&ssh, "192.168.1.10", &kept(), Asks::Nobody).join("\n"), @r#"
+        assert_snapshot!(connect(&ssh, "192.168.1.10", &kept(), Asks::Nobody, Connection::Shared).join("\n"), @r#"
         ssh
         -o
         BatchMode=yes
@@ -213,6 +233,12 @@ mod tests {
         ServerAliveInterval=15
         -o
         ServerAliveCountMax=3
+        -o
+        RequestTTY=no
+        -o
+        RemoteCommand=none
+        -o
+        ClearAllForwardings=yes
         -o
         ControlMaster=auto
         -o
@@ -236,7 +262,7 @@ mod tests {
             ..Ssh::root_at(None)
         };
         let kept = Kept { sockets: Some("x".repeat(60)), ..kept() };
-        let argv = connect(&ssh, "-oProxyCommand=evil", &kept, Asks::Person);
+        let argv = connect(&ssh, "-oProxyCommand=evil", &kept, Asks::Person, Connection::Shared);
         let end = argv.len() - 10;
         assert_eq!(
             argv[end..],
@@ -248,7 +274,13 @@ mod tests {
 
     #[test]
     fn a_configured_host_key_is_the_only_one_that_counts() {
-        let argv = connect(&Ssh::root_at(None), "h", &Kept { is_all: true, ..kept() }, Asks::Person);
+        let argv = connect(
+            &Ssh::root_at(None),
+            "h",
+            &Kept { is_all: true, ..kept() },
+            Asks::Person,
+            Connection::Shared,
+        );
         assert!(argv.contains(&"StrictHostKeyChecking=yes".to_owned()), "there is nothing to ask a person");
         assert!(argv.contains(&"UserKnownHostsFile=\"/state/of me/known_hosts\"".to_owned()));
         assert!(argv.contains(&"GlobalKnownHostsFile=/dev/null".to_owned()));
@@ -298,5 +330,15 @@ mod tests {
         }
         assert_eq!(why(255, "my own trouble"), None, "the command itself exited with 255");
         assert_eq!(why(1, "Connection refused"), None, "the command speaks of a connection of its own");
+    }
+
+    #[test]
+    fn who_is_turned_away_at_the_door_may_knock_again() {
+        let output =
+            |status, stderr: &str| Output { status, stdout: String::new(), stderr: stderr.to_owned() };
+        let closed = "kex_exchange_identification: Connection closed by remote host\r\n";
+        assert!(is_turned_away(&output(255, closed)));
+        assert!(!is_turned_away(&output(1, closed)), "the command speaks of a connection of its own");
+        assert!(!is_turned_away(&output(255, "Connection to 10.0.0.9 closed by remote host.\r\n")));
     }
 }

@@ -1,5 +1,7 @@
 //! Programs on this computer: their answers, their ends, and that nothing is left of them.
 
+mod machines;
+
 use std::time::Duration;
 
 use nix8s_core::tool::Command;

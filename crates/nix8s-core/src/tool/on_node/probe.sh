@@ -1,0 +1,116 @@
+#!/bin/sh
+# What a machine knows about itself, as text: sections, each line of which begins with a blank. It only reads. What cannot be
+# learnt is left out; facts.rs says what it means.
+exec 2>/dev/null
+LC_ALL=C
+export LC_ALL
+if [ -n "${1-}" ]; then root=$1; else root=; fi
+
+section() { printf '= %s\n' "$1"; }
+show() { section "$1" && sed 's/^/ /' "$2" && echo; }
+lines() { sed 's/^/ /'; }
+
+echo 'nix8s facts 1'
+for f in "$root/etc/os-release" "$root/usr/lib/os-release"; do
+  if [ -r "$f" ]; then show os-release "$f"; break; fi
+done
+section uuid
+for f in /sys/class/dmi/id/product_uuid /sys/firmware/devicetree/base/serial-number; do
+  if [ -r "$root$f" ]; then tr -d '\000' <"$root$f" | lines; echo; break; fi
+done
+
+# Interfaces that are hardware; where none is (a container), all.
+section macs
+for only in device address; do
+  found=
+  for i in "$root"/sys/class/net/*; do
+    case ${i##*/} in lo) continue ;; esac
+    if [ -e "$i/$only" ] && [ -r "$i/address" ]; then lines <"$i/address"; found=1; fi
+  done
+  [ -z "$found" ] || break
+done
+
+section lsblk
+lsblk --json --bytes --output PATH,TYPE,SIZE,SERIAL,WWN,FSTYPE,PTTYPE,PARTTYPE,PARTLABEL,LABEL | lines
+section links
+for l in "$root"/dev/disk/by-id/* "$root"/dev/disk/by-path/*; do
+  if [ -L "$l" ]; then printf ' %s %s\n' "$(readlink -f "$l")" "${l#"$root"}"; fi
+done
+
+# Who it is: on its root, or, seen from an installer, on the EFI system partitions of its disks.
+mark=$root/var/lib/nix8s/identity.json
+if [ -r "$mark" ]; then
+  show mark "$mark"
+else
+  lsblk --noheadings --paths --list --output NAME,PARTTYPE |
+    while read -r device type; do
+      [ "$type" = c12a7328-f81f-11d2-ba4b-00a0c93ec93b ] || continue
+      at=$(lsblk --noheadings --nodeps --output MOUNTPOINT "$device")
+      if [ -n "$at" ]; then
+        [ ! -r "$at/EFI/nix8s/identity.json" ] || show mark "$at/EFI/nix8s/identity.json"
+        continue
+      fi
+      at=$(mktemp -d) || continue
+      if mount -t vfat -o ro "$device" "$at"; then
+        [ ! -r "$at/EFI/nix8s/identity.json" ] || show mark "$at/EFI/nix8s/identity.json"
+        umount "$at"
+      else
+        section unread
+        printf ' %s\n' "$device"
+      fi
+      rmdir "$at"
+    done
+fi
+
+if [ -e "$root/etc/NIXOS" ] || [ -e "$root/run/current-system" ]; then
+  section running
+  readlink -f "$root/run/current-system" | lines
+  [ ! -r "$root/run/current-system/etc/nix8s/system.json" ] ||
+    show system "$root/run/current-system/etc/nix8s/system.json"
+  section copied
+  for l in "$root"/nix/var/nix/profiles/system-*-link "$root"/nix/var/nix/gcroots/nix8s/*; do
+    if [ -e "$l" ]; then readlink -f "$l" | lines; fi
+  done
+fi
+[ ! -e "$root/var/lib/nix8s/switch/armed.json" ] || section armed
+
+section kubelet
+systemctl is-active k3s.service k3s-agent.service kubelet.service k0scontroller.service k0sworker.service \
+  rke2-server.service rke2-agent.service | lines
+for d in /var/lib/rancher/k3s/server/db/etcd/member /var/lib/rancher/k3s/server/db/state.db /var/lib/etcd/member \
+  /var/lib/k0s/etcd/member; do
+  if [ -e "$root$d" ]; then section datastore && break; fi
+done
+for d in /var/lib/rancher/k3s/agent /var/lib/rancher/k3s/server /etc/rancher/node/password /etc/kubernetes/pki \
+  /etc/kubernetes/kubelet.conf /var/lib/kubelet/pki /var/lib/k0s/pki; do
+  if [ -e "$root$d" ]; then section distribution && break; fi
+done
+if [ -r "$root/var/lib/nix8s/membership.json" ]; then
+  section membership
+  sha256sum "$root/var/lib/nix8s/membership.json" | lines
+fi
+section components
+if command -v k3s >/dev/null; then k3s --version | lines; fi
+sed -n 's/.*image:.*kube-apiserver:/kube-apiserver /p' "$root/etc/kubernetes/manifests/kube-apiserver.yaml" | lines
+
+# etcd as this machine's own member sees it.
+for keys in \
+  /var/lib/rancher/k3s/server/tls/etcd:server-ca.crt:client.crt:client.key \
+  /etc/kubernetes/pki/etcd:ca.crt:healthcheck-client.crt:healthcheck-client.key; do
+  d=$root${keys%%:*} keys=${keys#*:}
+  ca=$d/${keys%%:*} keys=${keys#*:}
+  [ -r "$ca" ] || continue
+  ask() { curl --silent --show-error --max-time 3 --cacert "$ca" --cert "$d/${keys%%:*}" --key "$d/${keys#*:}" "$@"; }
+  members=$(ask --data '{}' https://127.0.0.1:2379/v3/cluster/member/list) || break
+  case $d in */rancher/*) section etcd-k3s ;; *) section etcd ;; esac
+  printf '%s\n' "$members" | lines
+  section health
+  printf '%s\n' "$members" | sed 's/[][",]/\n/g' | grep '^https://.*:2379$' | sort -u |
+    while read -r url; do
+      { ask "$url/health" | grep -q '"health":"true"' && printf ' %s\n' "$url"; } &
+    done
+  break
+done
+# Nobody answers before all have.
+wait
+section end

@@ -1,0 +1,315 @@
+//! Runs commands on machines, over the OpenSSH of whoever runs nix8s: one connection to each machine, shared by its commands.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::OnceLock;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::BoxFuture;
+use nix8s_core::digest;
+use nix8s_core::model::MachineName;
+use nix8s_core::model::Ssh;
+use nix8s_core::tool::Command;
+use nix8s_core::tool::Connection;
+use nix8s_core::tool::Host;
+use nix8s_core::tool::Output;
+use nix8s_core::tool::SHORT;
+use nix8s_core::tool::ssh;
+use nix8s_core::tool::ssh::Asks;
+use nix8s_core::tool::ssh::Why;
+use nix8s_core::tool::ssh::known_hosts;
+use nix8s_core::tool::ssh::remote;
+use nix8s_core::tool::ssh::remote::Remote;
+use tokio::sync::Semaphore;
+
+use super::process::Input;
+use super::process::Processes;
+use super::way::Ways;
+use crate::port::Exec;
+use crate::port::ExecError;
+
+/// How many connections are made at the same moment to one SSH server, before it has answered: by default sshd begins to
+/// refuse at random from the tenth on (`MaxStartups 10:30:100`, `sshd_config`(5)).
+const DOOR: usize = 8;
+
+/// How often a connection that was turned away at the door is tried, and how long is waited in between.
+const KNOCKS: u32 = 4;
+
+/// Programs here and on machines.
+#[derive(Debug)]
+pub struct Machines {
+    pub(super) here: Processes,
+    pub(super) ways: Ways,
+    links: Mutex<BTreeMap<MachineName, Arc<Link>>>,
+    doors: Mutex<BTreeMap<String, Arc<Semaphore>>>,
+    own: OnceLock<Own>,
+}
+
+/// What is known of the connection to a machine.
+#[derive(Debug, Default)]
+struct Link {
+    /// It has answered, and nothing has gone wrong since: a connection that can be shared is open.
+    good: AtomicBool,
+    /// Something has gone wrong: what is shared may lead nowhere.
+    doubtful: AtomicBool,
+}
+
+impl Link {
+    fn is_good(&self) -> bool {
+        self.good.load(Ordering::Relaxed)
+    }
+
+    fn answered(&self) {
+        self.good.store(true, Ordering::Relaxed);
+    }
+
+    fn doubt(&self) {
+        self.good.store(false, Ordering::Relaxed);
+        self.doubtful.store(true, Ordering::Relaxed);
+    }
+
+    fn take_doubt(&self) -> bool {
+        self.doubtful.swap(false, Ordering::Relaxed)
+    }
+}
+
+/// Doubts a link unless it is told that all is well: a command that is dropped in the middle says nothing good of its
+/// connection.
+struct Watched<'a>(Option<&'a Link>);
+
+impl Drop for Watched<'_> {
+    fn drop(&mut self) {
+        if let Some(link) = self.0 {
+            link.doubt();
+        }
+    }
+}
+
+/// This program, as machines get it.
+#[derive(Debug)]
+struct Own {
+    path: PathBuf,
+    name: String,
+    digest: String,
+}
+
+impl Machines {
+    /// Commands begin in `folder`, and host keys are known from the state directory `state`.
+    pub fn new(folder: PathBuf, state: PathBuf) -> Self {
+        Self {
+            here: Processes::in_folder(folder),
+            ways: Ways::new(state),
+            links: Mutex::default(),
+            doors: Mutex::default(),
+            own: OnceLock::new(),
+        }
+    }
+
+    fn link(&self, name: &MachineName) -> Arc<Link> {
+        let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(links.entry(name.clone()).or_default())
+    }
+
+    /// The SSH server that is knocked at first: a jump host's, which many machines may share, or the machine's own.
+    fn door(&self, name: &MachineName, ssh: &Ssh) -> Arc<Semaphore> {
+        let key = ssh.jump.clone().unwrap_or_else(|| name.to_string());
+        let mut doors = self.doors.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(doors.entry(key).or_insert_with(|| Arc::new(Semaphore::new(DOOR))))
+    }
+
+    fn own(&self) -> io::Result<&Own> {
+        if let Some(own) = self.own.get() {
+            return Ok(own);
+        }
+        let path = std::env::current_exe()?;
+        let digest = digest::sha256(&std::fs::read(&path)?);
+        let name = format!("nix8s-{}-{}", env!("CARGO_PKG_VERSION"), &digest[..16]);
+        Ok(self.own.get_or_init(|| Own { path, name, digest }))
+    }
+
+    async fn on_machine(
+        &self,
+        command: &Command,
+        name: &MachineName,
+        ssh: &Ssh,
+        mut stop: BoxFuture<'_, ()>,
+    ) -> Option<Result<Output, ExecError>> {
+        let Some(host) = ssh.host.as_deref() else { return Some(Err(ExecError::NoAddress)) };
+        let target = Target { name, ssh, host };
+        let is_own = command.argv.first().is_some_and(|program| program == "nix8s");
+        let program = match self.own() {
+            Ok(own) => own.name.as_str(),
+            Err(error) => return Some(Ok(cannot("read its own program", &error))),
+        };
+        let mut is_put = false;
+        loop {
+            let remote = remote::remote(command, program, ssh.sudo, None);
+            let came = self.connected(&target, command, &remote, &mut stop).await?;
+            let is_missing = is_own
+                && command.instead.is_none()
+                && matches!(&came, Ok(output) if output.status == remote::NOT_FOUND);
+            if !is_missing || is_put {
+                return Some(came);
+            }
+            is_put = true;
+            match self.put(&target, &mut stop).await? {
+                Ok(output) if output.status == 0 => {}
+                other => return Some(other),
+            }
+        }
+    }
+
+    /// Puts this program on a machine.
+    async fn put(
+        &self,
+        target: &Target<'_>,
+        stop: &mut BoxFuture<'_, ()>,
+    ) -> Option<Result<Output, ExecError>> {
+        let own = self.own.get()?;
+        let bytes = match std::fs::read(&own.path) {
+            Ok(bytes) => bytes,
+            Err(error) => return Some(Ok(cannot("read its own program", &error))),
+        };
+        let Remote { line, input } = remote::put(&own.name, &own.digest, target.ssh.sudo, None);
+        let input = [input.expose().as_bytes().to_vec(), bytes].concat();
+        let argv = match self.line(target, Connection::Shared) {
+            Ok(argv) => argv,
+            Err(error) => return Some(Ok(cannot("write known_hosts", &error))),
+        };
+        let command = Command::here(argv.into_iter().chain([line]), Duration::from_secs(600));
+        let came = self.here.feed(&command, Input::Whole(&input), stop).await?;
+        Some(came.and_then(|output| match unreached(&output) {
+            Some(why) => Err(why),
+            None => Ok(Output {
+                stderr: format!("nix8s could not be put into {}: {}", remote::PROGRAMS, output.stderr),
+                ..output
+            }),
+        }))
+    }
+
+    pub(super) fn line(&self, target: &Target<'_>, connection: Connection) -> io::Result<Vec<String>> {
+        self.ways.line(target.name, target.ssh, target.host, Asks::Nobody, connection)
+    }
+
+    /// Runs one command over a connection that is there, or that is made.
+    async fn connected(
+        &self,
+        target: &Target<'_>,
+        command: &Command,
+        remote: &Remote,
+        stop: &mut BoxFuture<'_, ()>,
+    ) -> Option<Result<Output, ExecError>> {
+        let argv = match self.line(target, command.connection) {
+            Ok(argv) => argv,
+            Err(error) => return Some(Ok(cannot("write known_hosts", &error))),
+        };
+        let link = self.link(target.name);
+        if link.take_doubt() {
+            self.leave(&argv).await;
+        }
+        let ssh = Command::here(argv.into_iter().chain([remote.line.clone()]), command.timeout);
+        let door = self.door(target.name, target.ssh);
+        for knock in 1.. {
+            let turn = if link.is_good() { None } else { door.acquire().await.ok() };
+            let mut watched = Watched(Some(&link));
+            let came =
+                self.here.feed(&ssh, Input::Open(remote.input.expose().as_bytes()), &mut *stop).await?;
+            let left = match came.map(remote::ended) {
+                Ok(Ok(output)) => {
+                    watched.0 = None;
+                    link.answered();
+                    return Some(Ok(output));
+                }
+                Ok(Err(left)) => left,
+                Err(error) => return Some(Err(error)),
+            };
+            if !ssh::is_turned_away(&left) || knock == KNOCKS {
+                return Some(self.why(target, left).await);
+            }
+            // There is room for fewer than was thought.
+            if let Some(turn) = turn.filter(|_| door.available_permits() > 0) {
+                turn.forget();
+            }
+            tokio::time::sleep(Duration::from_millis(250) * 2_u32.pow(knock)).await;
+        }
+        None
+    }
+
+    /// Closes what is shared: the next command connects anew.
+    async fn leave(&self, argv: &[String]) {
+        let mut argv = argv.to_vec();
+        argv.splice(1..1, ["-O".to_owned(), "exit".to_owned()]);
+        let exit = Command::here(argv, SHORT);
+        let never = Box::pin(std::future::pending());
+        // If there is nothing to be closed, that is as well.
+        let _ = self.here.feed(&exit, Input::None, never).await;
+    }
+
+    /// Why a command did not come to its end.
+    async fn why(&self, target: &Target<'_>, left: Output) -> Result<Output, ExecError> {
+        match unreached(&left) {
+            Some(ExecError::UnknownKey { .. }) => {
+                let fingerprint = self.shown(target).await.unwrap_or_else(|| "a key".to_owned());
+                Err(ExecError::UnknownKey { fingerprint })
+            }
+            Some(error) => Err(error),
+            // The connection broke, and ssh has nothing to say to that.
+            None if left.status == 255 => Err(ExecError::Lost),
+            // The login shell, or sudo, did not let the command begin.
+            None => Err(ExecError::Denied { said: crate::execute::last_lines(&left.stderr) }),
+        }
+    }
+}
+
+/// A machine, as it is reached.
+pub(super) struct Target<'a> {
+    pub(super) name: &'a MachineName,
+    pub(super) ssh: &'a Ssh,
+    pub(super) host: &'a str,
+}
+
+#[async_trait]
+impl Exec for Machines {
+    async fn run(&self, command: &Command) -> Result<Output, ExecError> {
+        let never = Box::pin(std::future::pending());
+        let ended = self.run_until(command, never).await;
+        ended.expect("nobody asks it to stop")
+    }
+
+    async fn run_until(
+        &self,
+        command: &Command,
+        stop: BoxFuture<'_, ()>,
+    ) -> Option<Result<Output, ExecError>> {
+        match &command.on {
+            Host::Here => self.here.run_until(command, stop).await,
+            Host::Machine { name, ssh } => self.on_machine(command, name, ssh, stop).await,
+        }
+    }
+}
+
+/// What was in the way, if ssh says so.
+fn unreached(output: &Output) -> Option<ExecError> {
+    let unreached = ssh::unreached(output)?;
+    let fingerprint = || known_hosts::shown(output).unwrap_or_else(|| "another".to_owned());
+    Some(match unreached.why {
+        Why::Refused => ExecError::Refused,
+        Why::TimedOut => ExecError::TimedOut,
+        Why::NoAddress => ExecError::NoAddress,
+        Why::WrongKey => ExecError::WrongKey { fingerprint: fingerprint() },
+        Why::UnknownKey => ExecError::UnknownKey { fingerprint: String::new() },
+        Why::Denied => ExecError::Denied { said: unreached.said },
+        Why::Lost => ExecError::Lost,
+    })
+}
+
+fn cannot(what: &str, error: &io::Error) -> Output {
+    Output { status: 126, stdout: String::new(), stderr: format!("nix8s could not {what}: {error}") }
+}

@@ -1,0 +1,64 @@
+//! Files of a machine that nix8s writes and reads.
+
+use std::fs;
+
+use nix8s_core::observed::Mark;
+use nix8s_core::tool::k3s;
+use nix8s_core::tool::kubeadm;
+use nix8s_core::tool::nixos_anywhere::IDENTITY_FILE;
+
+use super::failed;
+use super::machine::Machine;
+use crate::error::CliError;
+use crate::error::Exit;
+
+/// Where nix8s keeps what it writes on machines.
+const OURS: &str = "/var/lib/nix8s/";
+
+/// What may be read besides: admin kubeconfigs.
+const READABLE: [&str; 2] = [k3s::KUBECONFIG, kubeadm::KUBECONFIG];
+
+/// Where an EFI system partition may be mounted (systemd's automounts, and what NixOS configurations say).
+const ESPS: [&str; 3] = ["/boot", "/efi", "/boot/efi"];
+
+/// A path below [`OURS`] that does not leave it.
+fn is_ours(path: &str) -> bool {
+    let plain = |name: &str| {
+        !name.is_empty()
+            && !name.starts_with('.')
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b))
+    };
+    path.strip_prefix(OURS).is_some_and(|rest| rest.split('/').all(plain))
+}
+
+/// Writes a file.
+pub fn write(machine: &Machine, path: &str, bytes: &[u8]) -> Result<Exit, CliError> {
+    if !is_ours(path) {
+        return Err(CliError::new(Exit::Refused, format!("{path:?} is not below {OURS}")));
+    }
+    machine.write(path, bytes).map_err(|error| failed(format!("could not write {path}")).because(error))?;
+    Ok(Exit::Done)
+}
+
+/// Prints a file.
+pub fn read(machine: &Machine, path: &str) -> Result<Exit, CliError> {
+    if !is_ours(path) && !READABLE.contains(&path) {
+        let message = format!("{path:?} is neither below {OURS} nor an admin kubeconfig");
+        return Err(CliError::new(Exit::Refused, message));
+    }
+    let text = fs::read_to_string(machine.at(path));
+    print!("{}", text.map_err(|error| failed(format!("could not read {path}")).because(error))?);
+    Ok(Exit::Done)
+}
+
+/// Writes the identity mark, and a copy on the EFI system partition, where an installer finds it.
+pub fn adopt(machine: &Machine, mark: &Mark) -> Result<Exit, CliError> {
+    let text = serde_json::to_string(mark).expect("plain data");
+    let esps = ESPS.iter().filter(|at| machine.at(at).join("EFI").is_dir());
+    for path in esps.map(|at| format!("{at}/EFI/nix8s/identity.json")).chain([IDENTITY_FILE.to_owned()]) {
+        machine
+            .write(&path, text.as_bytes())
+            .map_err(|error| failed(format!("could not write {path}")).because(error))?;
+    }
+    Ok(Exit::Done)
+}

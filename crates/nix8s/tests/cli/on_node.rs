@@ -1,0 +1,69 @@
+//! What runs on machines, on a root of its own.
+
+use std::os::unix::fs::PermissionsExt;
+
+use crate::project::Project;
+use crate::project::Ran;
+
+fn on_node(project: &Project, args: &[&str], stdin: &str) -> Ran {
+    let root = project.path().display().to_string();
+    let args: Vec<&str> = ["on-node", "--root", &root].into_iter().chain(args.iter().copied()).collect();
+    project.run_reading(&args, stdin.as_bytes())
+}
+
+#[test]
+fn n_26_files_are_written_whole_below_one_folder_and_nowhere_else() {
+    let project = Project::new("");
+    let path = "/var/lib/nix8s/membership.json";
+    assert_eq!(on_node(&project, &["write", path], "{\"a\": 1}").code, 0);
+    let file = project.path().join("var/lib/nix8s/membership.json");
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&file), mode(file.parent().unwrap())), (0o600, 0o700));
+    assert_eq!(on_node(&project, &["read", path], "").stdout, "{\"a\": 1}");
+    for evil in
+        ["/etc/passwd", "/var/lib/nix8s/../../../etc/passwd", "/var/lib/nix8s/", "/var/lib/nix8s/.x", "x"]
+    {
+        let ran = on_node(&project, &["write", evil], "x");
+        assert_eq!(ran.code, 4, "{evil}: {}", ran.stderr);
+        assert_eq!(on_node(&project, &["read", evil], "").code, 4, "{evil}");
+    }
+    // What could not be written leaves what was there.
+    std::fs::create_dir(project.path().join("var/lib/nix8s/folder")).unwrap();
+    let ran = on_node(&project, &["write", "/var/lib/nix8s/folder"], "x");
+    assert_eq!(ran.code, 1);
+    assert!(ran.stderr.contains("could not write /var/lib/nix8s/folder"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_mark_is_seen_by_the_next_look_and_stands_on_the_boot_partition_too() {
+    let project = Project::new("");
+    std::fs::create_dir_all(project.path().join("boot/EFI")).unwrap();
+    project.write("etc/os-release", b"ID=nixos\nVERSION_ID=\"26.05\"\n");
+    let mark = r#"{"cluster":"prod","machine":"prod-w1","installation":"i1","booted":true}"#;
+    assert_eq!(on_node(&project, &["adopt"], mark).code, 0);
+    assert_eq!(std::fs::read_to_string(project.path().join("boot/EFI/nix8s/identity.json")).unwrap(), mark);
+    let probe = on_node(&project, &["probe"], "").json();
+    assert_eq!(probe["mark"]["installation"], "i1");
+    assert_eq!(probe["os"]["nix-os"]["release"], "26.05");
+    assert_eq!(on_node(&project, &["adopt"], "no mark, and maybe a secret").code, 64);
+}
+
+#[test]
+fn rule_2_a_machine_says_no_when_it_is_not_the_planned_one() {
+    let project = Project::new("");
+    project.write("etc/os-release", b"ID=nixos\nVARIANT_ID=installer\n");
+    project.write("sys/class/dmi/id/product_uuid", b"4C4C4544-0001\n");
+    let expected = |uuid: &str| {
+        let hardware = format!(r#"{{"uuid":"{uuid}","macs":[],"disks":[]}}"#);
+        format!(r#"{{"hardware":{hardware},"erase":[],"foreign":false,"mark":null,"any_mark":false}}"#)
+    };
+    let ran = on_node(&project, &["confirm"], &expected("4c4c4544-0001"));
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+    let ran = on_node(&project, &["confirm"], &expected("4c4c4544-0002"));
+    assert_eq!(ran.code, 4);
+    assert!(ran.stderr.contains("this machine's UUID is 4c4c4544-0001, not 4c4c4544-0002"), "{}", ran.stderr);
+    let mark = r#"{"cluster":"prod","machine":"prod-w1","installation":"i1","booted":true}"#;
+    project.write("var/lib/nix8s/identity.json", mark.as_bytes());
+    let ran = on_node(&project, &["confirm"], &expected("4c4c4544-0001"));
+    assert!(ran.stderr.contains("there is an installation of nix8s"), "{}", ran.stderr);
+}
