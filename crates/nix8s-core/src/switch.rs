@@ -24,6 +24,9 @@ pub struct Armed {
     pub default: StorePath,
     /// How.
     pub way: Way,
+    /// Whether what is booted by default stays as it was, also when it is confirmed.
+    #[serde(default)]
+    pub test: bool,
     /// How long it waits for its confirmation, in seconds.
     pub window: u64,
     /// Since which boot of the machine (`/proc/sys/kernel/random/boot_id`).
@@ -184,6 +187,7 @@ mod tests {
             default: from.clone(),
             from,
             way,
+            test: false,
             window: 600,
             boot: "b1".to_owned(),
         }

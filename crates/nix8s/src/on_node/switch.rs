@@ -39,14 +39,20 @@ pub struct SwitchArgs {
     #[arg(value_parser = super::system)]
     system: StorePath,
     /// When to reboot
-    #[arg(long, value_parser = reboot)]
+    #[arg(long, value_parser = reboot, default_value = "never")]
     reboot: Reboot,
     /// Who may confirm: whoever says this
-    #[arg(long, required_unless_present = "unarmed")]
+    #[arg(long, required_unless_present_any = ["unarmed", "boot_only"])]
     nonce: Option<String>,
     /// Without a way back: this is the way back
     #[arg(long, conflicts_with = "nonce")]
     unarmed: bool,
+    /// Only makes it the system that is booted; what runs stays
+    #[arg(long, conflicts_with_all = ["nonce", "unarmed"])]
+    boot_only: bool,
+    /// What is booted stays as it is, also after the confirmation
+    #[arg(long, requires = "nonce")]
+    test: bool,
     /// How long it waits for its confirmation, in seconds
     #[arg(long, default_value_t = 600)]
     window: u64,
@@ -122,6 +128,9 @@ pub fn switch(machine: &Machine, args: &SwitchArgs) -> Result<Exit, CliError> {
     if !activate.is_file() {
         return Err(failed(format!("{to} is no NixOS system, or is not on this machine")));
     }
+    if args.boot_only {
+        return only_boot(machine, to);
+    }
     let (booted, wanted) = (machine.booted(), machine.boot_of(to));
     let way = switch::way(args.reboot, &booted, &wanted);
     let Some(nonce) = &args.nonce else { return unarmed(machine, to, way) };
@@ -152,6 +161,7 @@ fn arm(machine: &Machine, args: &SwitchArgs, nonce: &str, way: Way) -> Result<Ar
         default: machine.default().unwrap_or_else(|| from.clone()),
         from,
         way,
+        test: args.test,
         window: args.window,
         boot: machine.boot_id()?,
     };
@@ -287,6 +297,17 @@ fn went_back(machine: &Machine, armed: &Armed) -> Result<Exit, CliError> {
     Err(CliError::new(Exit::RolledBack, why))
 }
 
+/// Makes a system the one that is booted; what runs stays. Nothing is tried, so there is nothing to go back from.
+fn only_boot(machine: &Machine, to: &StorePath) -> Result<Exit, CliError> {
+    let _lock = lock(machine)?;
+    if let Some(other) = read::<Armed>(machine, ARMED)? {
+        return Err(refused(format!("a switch to {} waits for its confirmation", other.to)));
+    }
+    keep(machine, "to", to)?;
+    make_default(machine, to)?;
+    Ok(Exit::Done)
+}
+
 /// Goes to a system that was good, without a way back from there.
 fn unarmed(machine: &Machine, to: &StorePath, way: Way) -> Result<Exit, CliError> {
     let _lock = lock(machine)?;
@@ -323,7 +344,7 @@ pub fn confirm(machine: &Machine, nonce: &str) -> Result<Exit, CliError> {
     match switch::confirmed(armed.as_ref(), ended.as_ref(), nonce, &machine.running()?) {
         Confirmed::Now => {
             let armed = armed.expect("it was confirmed");
-            if armed.way != Way::Boot {
+            if armed.way != Way::Boot && !armed.test {
                 make_default(machine, &armed.to)?;
             }
             end(machine, &armed, None)?;

@@ -170,6 +170,24 @@ fn rule_12_a_switch_that_is_confirmed_stays() {
 }
 
 #[test]
+fn a_system_that_is_only_tried_is_not_booted_and_one_that_is_only_booted_does_not_run() {
+    let Some(lab) = Lab::start_or_skip(&["w1", "w2"]) else { return };
+    let case = Case::new(&lab, "w1", r#"{ "release": "26.11" }"#);
+    exits(&operator(&lab, &case.line(&format!("--nonce n1 --window {LONG} --test"))), 0);
+    exits(&case.confirm("n1"), 0);
+    assert_eq!(case.running(), case.new);
+    case.is_over();
+    case.host.crash();
+    case.is_back();
+
+    let case = Case::new(&lab, "w2", r#"{ "release": "26.11" }"#);
+    exits(&operator(&lab, &case.line("--boot-only")), 0);
+    assert_eq!(case.running(), case.old);
+    case.host.reboot();
+    case.is_kept();
+}
+
+#[test]
 fn rule_12_a_system_that_cuts_nix8s_off_is_undone() {
     let Some(lab) = Lab::start_or_skip(&["w1", "w2", "w3", "w4"]) else { return };
     let faults = [

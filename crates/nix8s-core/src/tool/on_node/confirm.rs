@@ -91,6 +91,7 @@ mod tests {
             mark,
             running: None,
             copied: Default::default(),
+            boots: None,
             armed: false,
             kubelet: false,
             datastore: false,

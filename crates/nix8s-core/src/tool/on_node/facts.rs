@@ -56,6 +56,7 @@ pub fn read(text: &str) -> Result<Probe, NotUnderstood> {
             None => None,
         },
         copied: copied.collect(),
+        boots: facts.lines("boots").find_map(store_path),
         armed: facts.has("armed"),
         kubelet: facts.lines("kubelet").any(|state| state == "active"),
         datastore: facts.has("datastore"),

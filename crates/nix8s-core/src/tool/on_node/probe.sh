@@ -67,6 +67,8 @@ if [ -e "$root/etc/NIXOS" ] || [ -e "$root/run/current-system" ]; then
   readlink -f "$root/run/current-system" | lines
   [ ! -r "$root/run/current-system/etc/nix8s/system.json" ] ||
     show system "$root/run/current-system/etc/nix8s/system.json"
+  section boots
+  readlink -f "$root/nix/var/nix/profiles/system" | lines
   section copied
   for l in "$root"/nix/var/nix/profiles/system-*-link "$root"/nix/var/nix/gcroots/nix8s/*; do
     if [ -e "$l" ]; then readlink -f "$l" | lines; fi
