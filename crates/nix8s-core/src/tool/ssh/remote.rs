@@ -212,7 +212,7 @@ mod tests {
         let mut command = on_machine(&["nix8s", "on-node", "probe"]);
         let own = |command: &Command| {
             let input = remote(command, "nix8s-1", Sudo::None, None).input;
-            input.lines().find(|line| line.starts_with("if ")).unwrap().to_owned()
+            input.expose().lines().find(|line| line.starts_with("if ")).unwrap().to_owned()
         };
         assert_snapshot!(own(&command), @r#"if [ -x '/var/lib/nix8s/bin/nix8s-1' ]; then set -- '/var/lib/nix8s/bin/nix8s-1' "$@"; else printf '\nnix8s: ended with 127\n' >&2; exit; fi"#);
         command.instead = Some("echo '{}'");
