@@ -15,7 +15,8 @@ use crate::observed::Mark;
 /// Installs a machine's system, evaluated at a Kubernetes version, with its identity mark. nixos-anywhere exits 0
 /// or 1 and does not verify that the machine comes back: observing does.
 ///
-/// `--phases` names all four so that a change of nixos-anywhere's default cannot change ours.
+/// `--phases` names all four so that a change of nixos-anywhere's default cannot change ours. Left to itself it checks no host
+/// key; here it does (N-24), and the key that the machine has stays its key.
 pub fn install(
     machine: &Machine,
     flake: &str,
@@ -31,12 +32,21 @@ pub fn install(
     if machine.ssh.port != 22 {
         argv.extend(["--ssh-port", &port]);
     }
-    argv.extend(["--extra-files", FILES, "--phases", "kexec,disko,install,reboot"]);
-    let mut command = Command::here(argv, Duration::from_secs(3600));
+    if let Some(key) = &machine.ssh.key_file {
+        argv.extend(["-i", key]);
+    }
+    let options = super::ssh::options(&machine.ssh);
+    argv.extend(options.iter().flat_map(|option| ["--ssh-option", option]));
+    let extra = format!("{FILES}/{EXTRA}");
+    argv.extend(["--copy-host-keys", "--extra-files", &extra, "--phases", "kexec,disko,install,reboot"]);
+    let mut command = Command::here(argv, Duration::from_secs(3600)).reaching(machine);
     let mark = serde_json::to_string(mark).expect("a mark is three strings");
-    command.files.insert(IDENTITY_FILE.trim_start_matches('/').to_owned(), mark);
+    command.files.insert(format!("{EXTRA}{IDENTITY_FILE}"), mark);
     command
 }
+
+/// The folder of what is put on the new root.
+pub const EXTRA: &str = "extra";
 
 /// Where the identity mark is on an installed machine; there is a copy on the ESP.
 pub const IDENTITY_FILE: &str = "/var/lib/nix8s/identity.json";
