@@ -20,7 +20,18 @@ const ALLOWED: &[Allowed] = &[
     Allowed {
         package: "nix8s-core",
         ours: &[],
-        others: &["granit-parser", "ipnet", "jiff", "serde", "serde_json", "sha2", "strsim", "thiserror"],
+        others: &[
+            "granit-parser",
+            "ipnet",
+            "jiff",
+            "regex-lite",
+            "serde",
+            "serde_json",
+            "sha2",
+            "strsim",
+            "thiserror",
+            "zeroize",
+        ],
     },
     Allowed {
         package: "nix8s-engine",
@@ -45,9 +56,9 @@ const ALLOWED: &[Allowed] = &[
         package: "nix8s",
         ours: &["nix8s-core", "nix8s-engine", "nix8s-sim"],
         others: &[
+            "age",
             "async-trait",
             "axum",
-            "bech32",
             "clap",
             "clap_complete",
             "clap_mangen",
@@ -62,11 +73,11 @@ const ALLOWED: &[Allowed] = &[
             "serde",
             "serde_json",
             "signal-hook",
+            "ssh-key",
             "strsim",
             "thiserror",
             "tokio",
             "unicode-width",
-            "x25519-dalek",
         ],
     },
     // For tests and for trying things by hand: no release knows it.

@@ -8,7 +8,10 @@ pub mod nixos_anywhere;
 pub mod on_node;
 pub mod script;
 pub mod secrets;
+pub mod sops;
+pub mod sops_yaml;
 pub mod ssh;
+pub mod ssh_agent;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,6 +19,7 @@ use std::time::Duration;
 use crate::model::Machine;
 use crate::model::MachineName;
 use crate::model::Ssh;
+use crate::secret::Redacted;
 
 /// A program to run, here or on a machine. Arguments, never shell text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,11 +28,11 @@ pub struct Command {
     pub on: Host,
     /// The program and its arguments.
     pub argv: Vec<String>,
-    /// What it reads; never printed, never logged: it may hold secrets.
-    pub stdin: Option<String>,
-    /// Files that the program needs, by relative path. They are put into a private runtime directory (0700, files
-    /// 0600) for as long as it runs; [`FILES`] in an argument stands for that directory.
-    pub files: BTreeMap<String, String>,
+    /// What it reads. It may hold secrets, so it cannot be printed.
+    pub stdin: Option<Redacted>,
+    /// Files that the program needs, by relative path. They are put into a private runtime directory for as long as it
+    /// runs; [`FILES`] in an argument stands for a folder in it.
+    pub files: BTreeMap<String, File>,
     /// When it is stopped.
     pub timeout: Duration,
     /// Over which connection, when it runs on a machine.
@@ -48,6 +52,37 @@ pub enum Connection {
     Shared,
     /// One that is made for it: that it comes about is a part of the answer.
     New,
+}
+
+/// A file that a program needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// What is in it. It may be a secret, so it cannot be printed.
+    pub text: Redacted,
+    /// Its permissions here, which programs that copy it keep; nobody else can reach it in any case. On a machine it is
+    /// its owner's alone.
+    pub mode: u32,
+}
+
+impl File {
+    /// For its owner alone: 0600.
+    pub fn private(text: impl Into<Redacted>) -> Self {
+        Self { text: text.into(), mode: 0o600 }
+    }
+
+    /// For everybody to read: 0644.
+    pub fn public(text: impl Into<Redacted>) -> Self {
+        Self { text: text.into(), mode: 0o644 }
+    }
+}
+
+/// Where secrets are on a machine, without the leading slash.
+pub const SECRETS: &str = "var/lib/nix8s/secrets";
+
+/// The permissions of a folder on the way to a file of [`Command::files`]: programs that copy the files to a machine
+/// keep them, and on the machine the folders are everybody's way, except to the secrets.
+pub fn folder_mode(folder: &str) -> u32 {
+    if folder.ends_with(SECRETS) { 0o700 } else { 0o755 }
 }
 
 /// Stands in `argv` for the directory of [`Command::files`].
@@ -115,8 +150,8 @@ impl Command {
     }
 
     /// The same with something to read.
-    pub fn reading(self, stdin: String) -> Self {
-        Self { stdin: Some(stdin), ..self }
+    pub fn reading(self, stdin: impl Into<Redacted>) -> Self {
+        Self { stdin: Some(stdin.into()), ..self }
     }
 
     /// The same for a program that reaches a machine by itself.

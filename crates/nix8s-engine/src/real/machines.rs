@@ -19,6 +19,7 @@ use nix8s_core::model::MachineName;
 use nix8s_core::model::Ssh;
 use nix8s_core::tool::Command;
 use nix8s_core::tool::Connection;
+use nix8s_core::tool::File;
 use nix8s_core::tool::Host;
 use nix8s_core::tool::KNOWN_HOSTS;
 use nix8s_core::tool::Output;
@@ -174,7 +175,7 @@ impl Machines {
         if let Some((name, ssh)) = &command.reaches {
             let host = ssh.host.as_deref().unwrap_or(name.as_str());
             let keys = self.ways.host_keys(ssh, host)?;
-            command.to_mut().files.insert(KNOWN_HOSTS.to_owned(), keys);
+            command.to_mut().files.insert(KNOWN_HOSTS.to_owned(), File::private(keys));
         }
         if command.argv.first().is_some_and(|program| program == "nix8s") {
             let program = std::env::current_exe()?;
@@ -195,7 +196,7 @@ impl Machines {
             Err(error) => return Some(Ok(cannot("read its own program", &error))),
         };
         let Remote { line, input } = remote::put(&own.name, &own.digest, target.ssh.sudo, None);
-        let input = [input.into_bytes(), bytes].concat();
+        let input = [input.expose().as_bytes().to_vec(), bytes].concat();
         let argv = match self.line(target, Connection::Shared) {
             Ok(argv) => argv,
             Err(error) => return Some(Ok(cannot("write known_hosts", &error))),
@@ -236,7 +237,8 @@ impl Machines {
         for knock in 1.. {
             let turn = if link.is_good() { None } else { door.acquire().await.ok() };
             let mut watched = Watched(Some(&link));
-            let came = self.here.feed(&ssh, Input::Open(remote.input.as_bytes()), &mut *stop).await?;
+            let came =
+                self.here.feed(&ssh, Input::Open(remote.input.expose().as_bytes()), &mut *stop).await?;
             let left = match came.map(remote::ended) {
                 Ok(Ok(output)) => {
                     watched.0 = None;

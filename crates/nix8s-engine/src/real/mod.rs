@@ -1,8 +1,9 @@
 //! The real world behind the ports: programs here and on machines, the clock, random numbers.
 
+pub mod agent;
 mod host_key;
 mod machines;
-mod private;
+pub mod private;
 mod process;
 #[cfg(test)]
 mod tests;

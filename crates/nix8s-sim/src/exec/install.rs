@@ -35,7 +35,7 @@ impl SimExec {
             return super::unknown(command);
         };
         let mark = command.files.get(&format!("{EXTRA}{IDENTITY_FILE}"));
-        let mark: Option<Mark> = mark.and_then(|text| serde_json::from_str(text).ok());
+        let mark: Option<Mark> = mark.and_then(|file| serde_json::from_str(file.text.expose()).ok());
         let address = target.rsplit('@').next().unwrap_or_default();
         let found =
             self.shared.with(|w| (system_in(w, flake), reach(w, Some(address)), w.now < w.common.here_full));

@@ -10,6 +10,7 @@ pub mod exec;
 pub mod explain;
 pub mod graph;
 mod here;
+mod identity;
 pub mod init;
 pub mod logs;
 pub mod man;
@@ -24,11 +25,13 @@ mod remembered;
 pub mod report;
 pub mod run;
 mod scratch;
+pub mod secrets;
 mod signal;
 pub mod ssh;
 pub mod state;
 pub mod status;
 pub mod validate;
+mod vault;
 pub mod version;
 mod watch;
 mod watcher;
@@ -106,6 +109,7 @@ fn dispatch(cx: &Cx<'_>, command: &Command) -> Result<Exit, CliError> {
         Command::Exec(args) => exec::run(cx, args),
         Command::Ssh(args) => ssh::run(cx, args),
         Command::Logs(args) => logs::run(cx, args),
+        Command::Secrets(args) => secrets::run(cx, args),
         Command::State(args) => state::run(cx, args),
         Command::Completions(args) => completions::run(cx, args),
         Command::Man(args) => man::run(cx, args),
