@@ -23,6 +23,8 @@ use crate::commands::complete;
 use crate::commands::consent;
 use crate::commands::consent::Asked;
 use crate::commands::consent::Asker;
+use crate::commands::host_key;
+use crate::commands::host_key::Accepted;
 use crate::commands::needs_none;
 use crate::commands::permit;
 use crate::commands::permit::PermitArgs;
@@ -63,15 +65,20 @@ pub struct ApplyArgs {
     /// `bootstrap.phases`
     #[arg(long, value_name = "PHASE", add = ArgValueCandidates::new(complete::phases))]
     phase: Option<String>,
+    /// The SSH host key of a machine, as NODE=SHA256:...: it counts from now on, if it is what the machine shows; may be
+    /// repeated
+    #[arg(long, value_name = "NODE=FINGERPRINT", value_parser = host_key::accepted)]
+    accept_host_key: Vec<Accepted>,
     #[command(flatten)]
     permit: PermitArgs,
 }
 
 /// Does what the plan says.
 pub fn run(cx: &Cx<'_>, args: &ApplyArgs) -> Result<Exit, CliError> {
-    let ApplyArgs { cluster, yes, timeout, phase, permit } = args;
+    let ApplyArgs { cluster, yes, timeout, phase, accept_host_key, permit } = args;
     let fleet = project::fleet(cx)?;
     let mut cluster = project::changing(&fleet, cluster.as_deref())?;
+    host_key::accept(cx, &fleet, &cluster, accept_host_key)?;
     needs_none(cx.global, "apply", &cluster, &Past::default())?;
     if let Some(timeout) = timeout {
         Arc::make_mut(&mut cluster).reconciler.timeout = *timeout;

@@ -10,6 +10,7 @@ pub mod exec;
 pub mod explain;
 pub mod graph;
 mod here;
+mod host_key;
 mod identity;
 pub mod init;
 pub mod logs;
