@@ -152,7 +152,7 @@ impl Maker<'_> {
         Some(id)
     }
 
-    fn machine(&mut self, name: &MachineName, recorded: Recorded) {
+    fn machine(&mut self, name: &MachineName, recorded: &Recorded) {
         let wanted = self.cluster.machines.get(name).cloned();
         let Some(machine) = wanted.as_deref().or(recorded.machine.as_ref()) else { return };
         let mut metal = make::metal(self.world.seed, machine);
@@ -162,7 +162,7 @@ impl Maker<'_> {
             self.assume(Some(name), "never installed, so its disks are blank and it answers as an installer");
             return self.world.add_metal(metal);
         }
-        let Some(kind) = self.runs(name, machine, &recorded) else {
+        let Some(kind) = self.runs(name, machine, recorded) else {
             self.assume(Some(name), "what it runs is not known, so it is left out");
             return;
         };
@@ -174,10 +174,13 @@ impl Maker<'_> {
                 self.assume(Some(name), "whether it answers was never recorded: it does");
             }
             Some(Reach::Refused | Reach::TimedOut) => metal.power = false,
-            Some(Reach::WrongKey { .. }) => metal.key_known = false,
+            Some(Reach::Denied { .. }) => {
+                self.assume(Some(name), "it let nobody in when it was last looked at: it does now");
+            }
+            Some(Reach::WrongKey { .. } | Reach::UnknownKey { .. }) => metal.key_known = false,
         }
         if let Some(id) = self.etcd.filter(|_| past.joined.is_some()) {
-            self.joined(&mut metal, &past, &kind, &recorded, id);
+            self.joined(&mut metal, &past, &kind, recorded, id);
         }
         let digest = membership::render(self.cluster).digest;
         metal.membership = Some(digest);
@@ -188,7 +191,7 @@ impl Maker<'_> {
         if past.lost {
             self.world.check.lost.insert(name.clone());
         }
-        self.remember(name, &recorded, &kind);
+        self.remember(name, recorded, &kind);
         self.world.know_system(kind);
         self.world.add_metal(metal);
     }

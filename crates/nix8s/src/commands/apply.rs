@@ -25,7 +25,7 @@ use crate::commands::consent::Asked;
 use crate::commands::consent::Asker;
 use crate::commands::host_key;
 use crate::commands::host_key::Accepted;
-use crate::commands::needs_none;
+use crate::commands::needs_systems;
 use crate::commands::permit;
 use crate::commands::permit::PermitArgs;
 use crate::commands::project;
@@ -79,13 +79,13 @@ pub fn run(cx: &Cx<'_>, args: &ApplyArgs) -> Result<Exit, CliError> {
     let fleet = project::fleet(cx)?;
     let mut cluster = project::changing(&fleet, cluster.as_deref())?;
     host_key::accept(cx, &fleet, &cluster, accept_host_key)?;
-    needs_none(cx.global, "apply", &cluster, &Past::default())?;
+    needs_systems(cx, "apply", &cluster, &Past::default())?;
     if let Some(timeout) = timeout {
         Arc::make_mut(&mut cluster).reconciler.timeout = *timeout;
     }
     let state = world::open_to_plan(cx, &cluster.name, "apply")?;
     let past = world::past(&state)?;
-    needs_none(cx.global, "apply", &cluster, &past)?;
+    needs_systems(cx, "apply", &cluster, &past)?;
     let asked = consent::who(*yes);
     let denied = match asked {
         Asked::Policy => permit::denied(fleet.policy, permit, &past),

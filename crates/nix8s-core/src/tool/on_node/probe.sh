@@ -90,7 +90,7 @@ fi
 section kubelet
 systemctl is-active k3s.service k3s-agent.service kubelet.service k0scontroller.service k0sworker.service \
   rke2-server.service rke2-agent.service | lines
-for d in /var/lib/rancher/k3s/server/db/etcd/member /var/lib/rancher/k3s/server/db/state.db /var/lib/etcd/member \
+for d in /var/lib/rancher/k3s/server/db/etcd /var/lib/rancher/k3s/server/db/state.db /var/lib/etcd/member \
   /var/lib/k0s/etcd/member; do
   if [ -e "$root$d" ]; then section datastore && break; fi
 done
