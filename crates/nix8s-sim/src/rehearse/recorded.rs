@@ -82,7 +82,7 @@ pub fn like(cluster: &Arc<Cluster>, store: &dyn Store, seed: u64) -> io::Result<
     let names: BTreeSet<MachineName> = cluster.machines.keys().chain(remembered).cloned().collect();
     maker.etcd = maker.etcd(&names);
     for name in &names {
-        maker.machine(name, export::recorded(store, name)?);
+        maker.machine(name, &export::recorded(store, name)?);
     }
     maker.cluster_state(store)?;
     let Maker { world, mut past, unknown, .. } = maker;

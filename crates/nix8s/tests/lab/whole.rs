@@ -8,11 +8,11 @@ use nix8s_lab::Lab;
 /// One control plane and one worker, whose systems are those of the flake beside it.
 fn project(lab: &Lab, worker: &str) {
     lab.flake(&format!(
-        r#"{{ "prod": {{ "versions": ["1.34.2"], "machines": {{ "prod-cp1": {{ "k3s": "server" }}, "prod-w1": {worker} }} }} }}"#
+        r#"{{ "prod": {{ "versions": ["v1.34.2+k3s1"], "machines": {{ "prod-cp1": {{ "k3s": "server" }}, "prod-w1": {worker} }} }} }}"#
     ));
     let address = |name: &str| lab.host(name).address().to_owned();
     let yaml = format!(
-        "nodes:\n  metal:\n    install: {{ enable: false }}\nclusters:\n  prod:\n    version: '1.34.2'\n    distribution: k3s\n    \
+        "nodes:\n  metal:\n    install: {{ enable: false }}\nclusters:\n  prod:\n    version: v1.34.2+k3s1\n    distribution: k3s\n    \
          provisioner: nixos-anywhere\n    members:\n      cp1: {{ node: metal, role: control-plane, ip: {} }}\n      \
          w1: {{ node: metal, role: worker, ip: {} }}\nprovisioning:\n  nixos-anywhere: {{}}\n",
         address("prod-cp1"),
