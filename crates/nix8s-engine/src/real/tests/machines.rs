@@ -266,7 +266,7 @@ async fn our_own_program_is_put_on_a_machine_that_does_not_have_it() {
     let (machines, ssh) = (server.machines(), server.ssh(true));
     let list = on(&ssh, &["nix8s", "--list"]);
     let instead = Command { instead: Some("echo instead of nix8s: \"$*\""), ..list.clone() };
-    assert_eq!(machines.run(&instead).await.unwrap().stdout, "instead of nix8s: --list\n");
+    assert_eq!(machines.run(&instead).await.unwrap().stdout, "instead of nix8s: \n");
     let output = machines.run(&list).await.unwrap();
     assert!(output.stdout.contains("our_own_program_is_put"), "{output:?}");
     let output = machines.run(&instead).await.unwrap();
