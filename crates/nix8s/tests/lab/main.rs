@@ -1,0 +1,7 @@
+//! The real binary on hosts of the lab: a real sshd, systemd and Nix (docs/lab.md). As root on Linux; otherwise SKIPPED.
+
+#![expect(clippy::unwrap_used, reason = "a test says by a panic that it failed")]
+
+mod facts;
+mod place;
+mod ssh;
