@@ -77,8 +77,13 @@ fi
 
 if has disko; then
   echo '### Formatting hard drive with disko ###' >&2
-  remote 'rm -rf /boot/entry /nix/var/nix/profiles/system* /var/lib/nix8s /var/lib/rancher /etc/rancher /etc/NIXOS
-    rm -f /etc/systemd/system/multi-user.target.wants/k3s.service /etc/systemd/system/k3s.service'
+  # shellcheck disable=SC2016
+  remote 'rm -rf /boot/entry /nix/var/nix/profiles/system* /var/lib/nix8s /var/lib/rancher /var/lib/kubelet /etc/rancher /etc/NIXOS
+    rm -f /etc/systemd/system/multi-user.target.wants/k3s.service /etc/systemd/system/k3s.service
+    disks=$(jq ".blockdevices[0] |= (.pttype = \"gpt\" | .children = [{path: (.path + \"1\"), type: \"part\", size: .size,
+      serial: null, wwn: null, fstype: \"ext4\", pttype: \"gpt\", parttype: null, partlabel: \"nix8s-root\", label: null}])" \
+      /etc/lab/disks.json)
+    printf "%s\n" "$disks" > /etc/lab/disks.json'
 fi
 
 if has install; then
