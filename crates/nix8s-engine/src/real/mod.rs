@@ -1,5 +1,6 @@
 //! The real world behind the ports, as far as there is one yet: processes here, the clock, random numbers.
 
+pub mod leftover;
 mod process;
 #[cfg(test)]
 mod tests;
@@ -26,7 +27,7 @@ pub use process::Processes;
 /// The ports to the real world; commands run in this folder. No machine and no API server can be reached yet.
 pub fn ports(folder: std::path::PathBuf, store: Arc<dyn Store>) -> Ports {
     Ports {
-        exec: Arc::new(Processes::in_folder(folder)),
+        exec: Arc::new(Processes::on_record(folder, Arc::clone(&store))),
         kube: Arc::new(NoKube),
         clock: Arc::new(SystemClock),
         store,

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -27,8 +28,10 @@ use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Child;
 
+use super::leftover::OnRecord;
 use crate::port::Exec;
 use crate::port::ExecError;
+use crate::port::Store;
 
 /// How much is kept of what a program complains about, and of what a user's program prints: the end of it.
 pub(super) const TAIL_MAX: usize = 64 * 1024;
@@ -43,15 +46,20 @@ pub const GRACE: Duration = Duration::from_secs(10);
 const PIPES: Duration = Duration::from_secs(1);
 
 /// Programs on this computer.
-#[derive(Debug)]
 pub struct Processes {
     folder: PathBuf,
+    record: Option<Arc<dyn Store>>,
 }
 
 impl Processes {
     /// Programs begin in this folder.
     pub fn in_folder(folder: PathBuf) -> Self {
-        Self { folder }
+        Self { folder, record: None }
+    }
+
+    /// The same; users' programs are on record in a state directory while they run.
+    pub fn on_record(folder: PathBuf, store: Arc<dyn Store>) -> Self {
+        Self { folder, record: Some(store) }
     }
 }
 
@@ -74,7 +82,7 @@ impl Exec for Processes {
                 return Some(Ok(failed(255, &format!("this version of nix8s cannot reach {name}"))));
             }
         }
-        let running = match Running::start(command, &self.folder) {
+        let running = match Running::start(command, &self.folder, self.record.as_ref()) {
             Ok(running) => running,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Some(Err(ExecError::Missing { program: program(command).to_owned() }));
@@ -99,11 +107,12 @@ fn failed(status: i32, stderr: &str) -> Output {
 struct Running {
     child: Child,
     group: Group,
+    _record: Option<OnRecord>,
     _files: Option<Files>,
 }
 
 impl Running {
-    fn start(command: &Command, folder: &Path) -> io::Result<Self> {
+    fn start(command: &Command, folder: &Path, record: Option<&Arc<dyn Store>>) -> io::Result<Self> {
         let files = if command.files.is_empty() { None } else { Some(Files::write(command)?) };
         let put = |word: &String| match &files {
             Some(files) => word.replace(FILES, &files.0.display().to_string()),
@@ -122,7 +131,12 @@ impl Running {
             .kill_on_drop(true)
             .spawn()?;
         let id = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-        Ok(Self { child, group: Group(id), _files: files })
+        let group = Group(id);
+        let record = match (id, record) {
+            (Some(id), Some(store)) if is_users(command) => Some(OnRecord::new(store, id)?),
+            _ => None,
+        };
+        Ok(Self { child, group, _record: record, _files: files })
     }
 
     /// Waits for its end; `None`: it was asked to stop, and is gone.
