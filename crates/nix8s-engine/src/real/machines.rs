@@ -104,10 +104,10 @@ struct Own {
 }
 
 impl Machines {
-    /// Commands begin in `folder`, and host keys are known from the state directory `state`.
-    pub fn new(folder: PathBuf, state: PathBuf) -> Self {
+    /// Programs here are run by `here`, and host keys are known from the state directory `state`.
+    pub fn new(here: Processes, state: PathBuf) -> Self {
         Self {
-            here: Processes::in_folder(folder),
+            here,
             ways: Ways::new(state),
             links: Mutex::default(),
             doors: Mutex::default(),

@@ -2,6 +2,7 @@
 
 pub mod agent;
 mod host_key;
+pub mod leftover;
 mod machines;
 pub mod private;
 mod process;
@@ -36,7 +37,7 @@ pub use way::Ways;
 /// API server can be reached yet.
 pub fn ports(folder: PathBuf, state: PathBuf, store: Arc<dyn Store>) -> Ports {
     Ports {
-        exec: Arc::new(Machines::new(folder, state)),
+        exec: Arc::new(Machines::new(Processes::on_record(folder, Arc::clone(&store)), state)),
         kube: Arc::new(NoKube),
         clock: Arc::new(SystemClock),
         store,

@@ -4,8 +4,6 @@
 set -eu
 role=$1
 version=@version@
-version=${version#v}
-version=${version%%+*}
 if [ "$role" = --version ]; then
   echo "k3s version $version (lab)"
   exit

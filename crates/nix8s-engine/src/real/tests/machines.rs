@@ -18,6 +18,7 @@ use tempfile::TempDir;
 
 use super::super::Machines;
 use super::super::NotAccepted;
+use super::super::Processes;
 use crate::port::Exec;
 use crate::port::ExecError;
 
@@ -87,7 +88,7 @@ impl Server {
     }
 
     fn machines(&self) -> Machines {
-        Machines::new(self.folder.path().to_owned(), self.folder.path().join("state"))
+        Machines::new(Processes::in_folder(self.folder.path().to_owned()), self.folder.path().join("state"))
     }
 
     fn fingerprint(&self) -> String {
