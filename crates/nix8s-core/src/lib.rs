@@ -19,5 +19,6 @@ pub mod permit;
 pub mod plan;
 pub mod provision;
 pub mod reconcile;
+pub mod secret;
 pub mod switch;
 pub mod tool;

@@ -35,6 +35,7 @@ use nix8s_core::model::Repeat;
 use nix8s_core::model::Role;
 use nix8s_core::model::Scope;
 use nix8s_core::model::Script;
+use nix8s_core::model::SecretSettings;
 use nix8s_core::model::Ssh;
 use nix8s_core::model::Strategy;
 use nix8s_core::model::Transition;
@@ -113,6 +114,7 @@ pub fn cluster(shape: &Shape) -> Cluster {
     let vip = (shape.control_planes > 1).then_some(IpAddr::V4(Ipv4Addr::new(10, 255, 0, 1)));
     Cluster {
         name: "sim".parse().expect("a label"),
+        secrets: SecretSettings::of(&"sim".parse().expect("a label")),
         distribution: shape.distribution,
         version: minor(shape.minor),
         domain: None,

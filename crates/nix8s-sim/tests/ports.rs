@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use nix8s_core::event::What;
@@ -58,7 +59,8 @@ async fn installed(cluster: &Cluster, ports: &Ports) {
             installation: "1".to_owned(),
             booted: false,
         };
-        let command = nixos_anywhere::install(machine, "flake", &cluster.name, &cluster.version, &mark);
+        let given = nixos_anywhere::Given { mark: &mark, secrets: BTreeMap::new() };
+        let command = nixos_anywhere::install(machine, "flake", &cluster.name, &cluster.version, given);
         assert_eq!(ports.exec.run(&command).await.unwrap().status, 0);
     }
     ports.clock.sleep(std::time::Duration::from_secs(120)).await;

@@ -17,9 +17,7 @@ use crate::model::Fleet;
 use crate::model::Machine;
 use crate::model::Role;
 use crate::model::size::show_duration;
-
-/// What stands in place of a secret.
-const REDACTED: &str = "(redacted)";
+use crate::secret::MARK;
 
 /// The resolved document of a fleet. Templates are left out: each member has all of its settings.
 pub fn resolved(document: &Tree, templates: &Templates, fleet: &Fleet) -> Json {
@@ -120,6 +118,10 @@ fn cluster_defaults(cluster: &Cluster) -> Json {
             "vrrpId": cluster.ha.vrrp_id,
             "firstServer": cluster.machines.get(&cluster.ha.first_server).map(|machine| &machine.member),
         },
+        "secrets": {
+            "file": cluster.secrets.file,
+            "provider": cluster.secrets.provider,
+        },
         "upgrade": {
             "strategy": upgrade.strategy,
             "maxUnavailable": upgrade.max_unavailable,
@@ -169,7 +171,7 @@ fn redact(shown: &mut Json, kind: &Kind) {
         (Kind::Table(tables), Json::Object(entries)) => {
             for (name, value) in entries {
                 match tables.iter().flat_map(|table| table.iter()).find(|key| *key.name == **name) {
-                    Some(Key { note: Note::Secret, .. }) => *value = REDACTED.into(),
+                    Some(Key { note: Note::Secret, .. }) => *value = MARK.into(),
                     Some(Key { kind, .. }) => redact(value, kind),
                     None => {}
                 }

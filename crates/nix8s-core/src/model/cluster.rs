@@ -17,6 +17,7 @@ use super::MachineName;
 use super::Policy;
 use super::ReconcilerSettings;
 use super::Role;
+use super::SecretSettings;
 use super::Version;
 
 /// A resolved cluster.
@@ -40,6 +41,8 @@ pub struct Cluster {
     pub upgrade: Upgrade,
     /// What must hold after install and update.
     pub gates: Gates,
+    /// Where secrets are.
+    pub secrets: SecretSettings,
     /// The Cozystack release to run, if any.
     pub platform: Option<Platform>,
     /// Users' scripts, phases and reconcilers.

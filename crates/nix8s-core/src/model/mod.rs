@@ -4,6 +4,7 @@ pub mod cluster;
 pub mod machine;
 pub mod name;
 pub mod script;
+pub mod secret;
 pub mod settings;
 pub mod size;
 pub mod version;
@@ -17,6 +18,7 @@ pub use cluster::*;
 pub use machine::*;
 pub use name::*;
 pub use script::*;
+pub use secret::*;
 pub use settings::*;
 pub use version::*;
 

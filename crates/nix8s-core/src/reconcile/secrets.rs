@@ -8,14 +8,7 @@ use crate::observed::Secret;
 use crate::permit::Risk;
 use crate::plan::Cause;
 use crate::plan::Effect;
-
-/// Secrets that a cluster needs.
-fn wanted(cx: &Cx<'_>) -> BTreeSet<Secret> {
-    let tokens = crate::distribution::of(cx.cluster.distribution).has_tokens;
-    let tokens = tokens.then_some([Secret::Token, Secret::AgentToken]).into_iter().flatten();
-    let keys = cx.cluster.machines.values().filter(|m| !m.skip).map(|m| Secret::HostKey(m.name.clone()));
-    tokens.chain([Secret::DeployKey]).chain(keys).collect()
-}
+use crate::secret::wanted;
 
 /// Plans making those that are missing.
 pub(super) fn plan(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
@@ -26,7 +19,7 @@ pub(super) fn plan(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
         out.wait(None, Cause::Unknown, "which secrets exist could not be read".to_owned());
         return;
     };
-    let missing: BTreeSet<Secret> = wanted(cx).difference(existing).cloned().collect();
+    let missing: BTreeSet<Secret> = wanted(cx.cluster).difference(existing).cloned().collect();
     if !missing.is_empty() {
         let count = missing.len();
         let verb = if count == 1 { "does" } else { "do" };

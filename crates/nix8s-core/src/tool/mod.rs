@@ -8,7 +8,10 @@ pub mod nixos_anywhere;
 pub mod on_node;
 pub mod script;
 pub mod secrets;
+pub mod sops;
+pub mod sops_yaml;
 pub mod ssh;
+pub mod ssh_agent;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,6 +19,7 @@ use std::time::Duration;
 use crate::model::Machine;
 use crate::model::MachineName;
 use crate::model::Ssh;
+use crate::secret::Redacted;
 
 /// A program to run, here or on a machine. Arguments, never shell text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,15 +28,18 @@ pub struct Command {
     pub on: Host,
     /// The program and its arguments.
     pub argv: Vec<String>,
-    /// What it reads; never printed, never logged: it may hold secrets.
-    pub stdin: Option<String>,
-    /// Files that the program needs, by relative path. They are put into a private runtime directory (0700, files
-    /// 0600) for as long as it runs; [`FILES`] in an argument stands for that directory.
-    pub files: BTreeMap<String, String>,
+    /// What it reads. It may hold secrets, so it cannot be printed.
+    pub stdin: Option<Redacted>,
+    /// Files that the program needs, by relative path. They are put into a private runtime directory for as long as it
+    /// runs; [`FILES`] in an argument stands for a folder in it.
+    pub files: BTreeMap<String, File>,
     /// When it is stopped.
     pub timeout: Duration,
     /// Over which connection, when it runs on a machine.
     pub connection: Connection,
+    /// The machine that this program, which runs here, reaches over SSH by itself: which host keys count is in the file
+    /// [`KNOWN_HOSTS`], whose content is not known here.
+    pub reaches: Option<(MachineName, Ssh)>,
     /// What answers in its stead on a machine that does not have nix8s yet: a text for sh(1). Without it, nix8s is put
     /// there first.
     pub instead: Option<&'static str>,
@@ -47,8 +54,42 @@ pub enum Connection {
     New,
 }
 
+/// A file that a program needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// What is in it. It may be a secret, so it cannot be printed.
+    pub text: Redacted,
+    /// Its permissions here, which programs that copy it keep; nobody else can reach it in any case. On a machine it is
+    /// its owner's alone.
+    pub mode: u32,
+}
+
+impl File {
+    /// For its owner alone: 0600.
+    pub fn private(text: impl Into<Redacted>) -> Self {
+        Self { text: text.into(), mode: 0o600 }
+    }
+
+    /// For everybody to read: 0644.
+    pub fn public(text: impl Into<Redacted>) -> Self {
+        Self { text: text.into(), mode: 0o644 }
+    }
+}
+
+/// Where secrets are on a machine, without the leading slash.
+pub const SECRETS: &str = "var/lib/nix8s/secrets";
+
+/// The permissions of a folder on the way to a file of [`Command::files`]: programs that copy the files to a machine
+/// keep them, and on the machine the folders are everybody's way, except to the secrets.
+pub fn folder_mode(folder: &str) -> u32 {
+    if folder.ends_with(SECRETS) { 0o700 } else { 0o755 }
+}
+
 /// Stands in `argv` for the directory of [`Command::files`].
 pub const FILES: &str = "{files}";
+
+/// The file in [`FILES`] with the host keys that count for a program that reaches a machine by itself.
+pub const KNOWN_HOSTS: &str = "known_hosts";
 
 /// Where a command runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,12 +145,18 @@ impl Command {
 
     fn new(on: Host, argv: Vec<String>, timeout: Duration) -> Self {
         let files = BTreeMap::new();
-        Self { on, argv, stdin: None, files, timeout, connection: Connection::Shared, instead: None }
+        let connection = Connection::Shared;
+        Self { on, argv, stdin: None, files, timeout, connection, reaches: None, instead: None }
     }
 
     /// The same with something to read.
-    pub fn reading(self, stdin: String) -> Self {
-        Self { stdin: Some(stdin), ..self }
+    pub fn reading(self, stdin: impl Into<Redacted>) -> Self {
+        Self { stdin: Some(stdin.into()), ..self }
+    }
+
+    /// The same for a program that reaches a machine by itself.
+    pub fn reaching(self, machine: &Machine) -> Self {
+        Self { reaches: Some((machine.name.clone(), machine.ssh.clone())), ..self }
     }
 
     /// The same over a connection of its own.

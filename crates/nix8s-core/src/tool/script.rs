@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Command;
 use super::FILES;
+use super::File;
 use super::Host;
 use crate::model::Body;
 use crate::model::Cluster;
@@ -86,7 +87,7 @@ fn command(
         Body::Run(own) => argv.extend(own.iter().cloned()),
         Body::Text(text) => {
             argv.extend(["bash".to_owned(), format!("{FILES}/script")]);
-            files.insert("script".to_owned(), format!("{PRELUDE}{text}\n"));
+            files.insert("script".to_owned(), File::private(format!("{PRELUDE}{text}\n")));
         }
     }
     let command = match (place, about.machine) {

@@ -100,6 +100,7 @@ fn template(machines: BTreeMap<MachineName, Arc<Machine>>) -> Cluster {
             rollback: true,
             failure_budget: 0,
         },
+        secrets: SecretSettings::of(&"prod".parse().unwrap()),
         gates: Gates {
             ready: true,
             units: Vec::new(),

@@ -9,6 +9,7 @@ use nix8s_core::observed::Mark;
 use nix8s_core::permit::EraseScope;
 use nix8s_core::tool::nixos_anywhere;
 use nix8s_core::tool::on_node;
+use nix8s_core::tool::secrets;
 
 use super::Done;
 use super::access::machine;
@@ -16,6 +17,7 @@ use super::failure::hint;
 use super::failure::no_answer;
 use super::failure::permanent;
 use super::failure::run;
+use super::failure::transient;
 use super::failure::unknown_output;
 use crate::world::World;
 
@@ -44,7 +46,10 @@ pub async fn install(world: &World, name: &MachineName, install: Install<'_>) ->
     }
     confirm(world, machine, &install).await?;
     let mark = mark(world, name, install.installation, false);
-    let command = nixos_anywhere::install(machine, &world.flake, &world.cluster.name, install.version, &mark);
+    let output = run(world, "reading its secrets", &secrets::files(&world.cluster.name, name)).await?;
+    let secrets = secrets::files_printed(&output.stdout.into()).map_err(|e| transient(e.to_string()))?;
+    let given = nixos_anywhere::Given { mark: &mark, secrets };
+    let command = nixos_anywhere::install(machine, &world.flake, &world.cluster.name, install.version, given);
     run(world, "installing with nixos-anywhere", &command).await?;
     Ok(None)
 }

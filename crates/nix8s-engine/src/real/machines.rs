@@ -1,5 +1,6 @@
 //! Runs commands on machines, over the OpenSSH of whoever runs nix8s: one connection to each machine, shared by its commands.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
@@ -18,7 +19,9 @@ use nix8s_core::model::MachineName;
 use nix8s_core::model::Ssh;
 use nix8s_core::tool::Command;
 use nix8s_core::tool::Connection;
+use nix8s_core::tool::File;
 use nix8s_core::tool::Host;
+use nix8s_core::tool::KNOWN_HOSTS;
 use nix8s_core::tool::Output;
 use nix8s_core::tool::SHORT;
 use nix8s_core::tool::ssh;
@@ -166,6 +169,21 @@ impl Machines {
         }
     }
 
+    /// A command here with what it cannot know: which host keys count, and where this program is.
+    fn completed<'a>(&self, command: &'a Command) -> io::Result<Cow<'a, Command>> {
+        let mut command = Cow::Borrowed(command);
+        if let Some((name, ssh)) = &command.reaches {
+            let host = ssh.host.as_deref().unwrap_or(name.as_str());
+            let keys = self.ways.host_keys(ssh, host)?;
+            command.to_mut().files.insert(KNOWN_HOSTS.to_owned(), File::private(keys));
+        }
+        if command.argv.first().is_some_and(|program| program == "nix8s") {
+            let program = std::env::current_exe()?;
+            command.to_mut().argv[0] = program.display().to_string();
+        }
+        Ok(command)
+    }
+
     /// Puts this program on a machine.
     async fn put(
         &self,
@@ -178,7 +196,7 @@ impl Machines {
             Err(error) => return Some(Ok(cannot("read its own program", &error))),
         };
         let Remote { line, input } = remote::put(&own.name, &own.digest, target.ssh.sudo, None);
-        let input = [input.into_bytes(), bytes].concat();
+        let input = [input.expose().as_bytes().to_vec(), bytes].concat();
         let argv = match self.line(target, Connection::Shared) {
             Ok(argv) => argv,
             Err(error) => return Some(Ok(cannot("write known_hosts", &error))),
@@ -219,7 +237,8 @@ impl Machines {
         for knock in 1.. {
             let turn = if link.is_good() { None } else { door.acquire().await.ok() };
             let mut watched = Watched(Some(&link));
-            let came = self.here.feed(&ssh, Input::Open(remote.input.as_bytes()), &mut *stop).await?;
+            let came =
+                self.here.feed(&ssh, Input::Open(remote.input.expose().as_bytes()), &mut *stop).await?;
             let left = match came.map(remote::ended) {
                 Ok(Ok(output)) => {
                     watched.0 = None;
@@ -288,7 +307,10 @@ impl Exec for Machines {
         stop: BoxFuture<'_, ()>,
     ) -> Option<Result<Output, ExecError>> {
         match &command.on {
-            Host::Here => self.here.run_until(command, stop).await,
+            Host::Here => match self.completed(command) {
+                Ok(command) => self.here.run_until(&command, stop).await,
+                Err(error) => Some(Ok(cannot("read the host keys that it knows", &error))),
+            },
             Host::Machine { name, ssh } => self.on_machine(command, name, ssh, stop).await,
         }
     }

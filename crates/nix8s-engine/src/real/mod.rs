@@ -1,9 +1,10 @@
 //! The real world behind the ports: programs here and on machines, the API server, the clock, random numbers.
 
+pub mod agent;
 mod host_key;
 mod kube;
 mod machines;
-mod private;
+pub mod private;
 mod process;
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,6 @@
 //! Runs programs on this computer: each in a process group of its own, of which nothing is left when it is over.
 
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
-use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::path::PathBuf;
@@ -69,7 +67,7 @@ impl Exec for Processes {
         stop: BoxFuture<'_, ()>,
     ) -> Option<Result<Output, ExecError>> {
         let input = match &command.stdin {
-            Some(text) => Input::Whole(text.as_bytes()),
+            Some(text) => Input::Whole(text.expose().as_bytes()),
             None => Input::None,
         };
         self.feed(command, input, stop).await
@@ -122,9 +120,9 @@ struct Running {
 
 impl Running {
     fn start(command: &Command, input: Input<'_>, folder: &Path) -> io::Result<Self> {
-        let files = if command.files.is_empty() { None } else { Some(files(command)?) };
+        let files = if command.files.is_empty() { None } else { Some(Private::holding(&command.files)?) };
         let put = |word: &String| match &files {
-            Some(files) => word.replace(FILES, &files.path().display().to_string()),
+            Some(files) => word.replace(FILES, &files.root().display().to_string()),
             None => word.clone(),
         };
         let argv: Vec<String> = command.argv.iter().map(put).collect();
@@ -261,19 +259,4 @@ impl Tail {
         let skip = bytes.len().saturating_sub(self.max);
         String::from_utf8_lossy(&bytes[skip..]).into_owned()
     }
-}
-
-/// Puts the files of a command into a folder of their own.
-fn files(command: &Command) -> io::Result<Private> {
-    let files = Private::new()?;
-    for (name, text) in &command.files {
-        let path = files.path().join(name);
-        if let Some(above) = path.parent().filter(|above| *above != files.path()) {
-            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(above)?;
-        }
-        let mut options = std::fs::OpenOptions::new();
-        let mut file = options.write(true).create_new(true).mode(0o600).open(path)?;
-        io::Write::write_all(&mut file, text.as_bytes())?;
-    }
-    Ok(files)
 }

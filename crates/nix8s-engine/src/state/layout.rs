@@ -22,6 +22,8 @@ pub const WAKE_ASKED: &str = "wake-asked";
 pub const ASKED: &str = "asked";
 /// An admin kubeconfig that works from here.
 pub const KUBECONFIG: &str = "k8s/kubeconfig";
+/// The host keys of machines: those that nix8s made, and those that a person accepted.
+pub const KNOWN_HOSTS: &str = "known_hosts";
 /// When the cluster was initialised.
 pub const INITIALIZED: &str = "k8s/initialized";
 /// Who initialised it.

@@ -3,7 +3,8 @@
 # bound to it that it runs, until it is stopped: k3s server|agent VERSION
 set -eu
 role=$1
-version=$2
+version=${2#v}
+version=${version%%+*}
 name=$(cat /etc/hostname)
 ca=/etc/lab/ca.crt
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin

@@ -1,19 +1,24 @@
 //! Commands on the computer that runs nix8s: nix, secrets, the kubeconfig.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use nix8s_core::model::MachineName;
 use nix8s_core::model::StorePath;
 use nix8s_core::model::Version;
 use nix8s_core::observed::Secret;
+use nix8s_core::secret::delivery;
 use nix8s_core::tool::Command;
+use nix8s_core::tool::File;
 use nix8s_core::tool::Output;
+use nix8s_core::tool::secrets;
 use nix8s_engine::port::ExecError;
 
 use super::SimExec;
 use super::complained;
 use super::reach;
 use super::said;
+use super::stdin;
 use super::unknown;
 use super::words;
 use crate::world::World;
@@ -25,9 +30,11 @@ const FULL: &str = "error: writing to file: No space left on device";
 impl SimExec {
     pub(super) async fn here(&self, command: &Command) -> Result<Output, ExecError> {
         Ok(match words(command).as_slice() {
-            ["nix", "eval", "--json", attribute] => self.evaluate(attribute).await,
-            ["nix", "build", "--no-link", "--print-out-paths", attribute] => self.build(attribute).await,
-            ["nix", "copy", "--substitute-on-destination", "--to", store, path] => {
+            ["nix", "eval", _, _, "--json", attribute] => self.evaluate(attribute).await,
+            ["nix", "build", _, _, "--no-link", "--print-out-paths", attribute] => {
+                self.build(attribute).await
+            }
+            ["env", _, "nix", "copy", _, _, _, "--substitute-on-destination", "--to", store, path] => {
                 self.copy(store, path).await
             }
             ["nixos-anywhere", rest @ ..] => self.install(rest, command).await,
@@ -35,15 +42,19 @@ impl SimExec {
                 self.take("secrets", (0, 1)).await;
                 self.shared.with(|w| said(serde_json::to_string(&w.common.secrets).expect("names")))
             }
-            ["nix8s", "secrets", "generate", _] => {
+            ["nix8s", "secrets", "generate", "--names-on-stdin", _] => {
                 self.take("secrets", (1, 3)).await;
-                match serde_json::from_str::<BTreeSet<Secret>>(command.stdin.as_deref().unwrap_or_default()) {
+                match serde_json::from_str::<BTreeSet<Secret>>(stdin(command)) {
                     Ok(missing) => self.shared.with(|w| {
                         w.add_secrets(missing);
                         said("")
                     }),
                     Err(e) => complained(64, format!("error: not a list of secrets: {e}")),
                 }
+            }
+            // At once: it is a file on this computer.
+            ["nix8s", "-o", "json", "secrets", "files", _, machine] => {
+                self.shared.with(|w| files(&w.common.secrets, machine))
             }
             ["nix8s", "-o", "json", "kubeconfig", _, "--check"] => {
                 self.take("kubeconfig", (0, 2)).await;
@@ -138,6 +149,15 @@ impl SimExec {
             }
         })
     }
+}
+
+/// The files of a machine that hold secrets; there is nothing in them, because there are no values in this world.
+fn files(secrets: &BTreeSet<Secret>, machine: &str) -> Output {
+    let Some(key) = machine.parse().ok().map(Secret::HostKey).filter(|key| secrets.contains(key)) else {
+        return complained(1, format!("error: there is no host key of {machine}"));
+    };
+    let file = File::private(format!("{key} of the simulated world\n"));
+    said(secrets::print_files(&BTreeMap::from([(delivery::HOST_KEY.to_owned(), file)])).expose())
 }
 
 /// The line of a kubeconfig that tells one cluster from another.

@@ -12,6 +12,7 @@ use super::Connection;
 use super::SimExec;
 use super::complained;
 use super::said;
+use super::stdin;
 use super::words;
 use crate::world::SECOND;
 use crate::world::World;
@@ -32,9 +33,7 @@ impl SimExec {
             ["kubeadm", "token", "create", "--ttl", "10m", "--print-join-command"] => {
                 self.effect(to, (1, 3), token).await
             }
-            ["nix8s", "on-node", "kubeadm-join"] => {
-                self.join(to, command.stdin.as_deref().unwrap_or_default()).await
-            }
+            ["nix8s", "on-node", "kubeadm-join"] => self.join(to, stdin(command)).await,
             ["kubeadm", "upgrade", "apply", "--yes", version] => {
                 self.effect(to, (60, 180), |w, m| apply(w, m, version)).await
             }

@@ -201,6 +201,11 @@ fn unknown(command: &Command) -> Output {
     complained(127, format!("the simulated world does not know this command: {:?}", command.argv))
 }
 
+/// What a command reads.
+fn stdin(command: &Command) -> &str {
+    command.stdin.as_ref().map_or("", |text| text.expose())
+}
+
 /// The arguments as `&str`, to be matched.
 fn words(command: &Command) -> Vec<&str> {
     command.argv.iter().map(String::as_str).collect()

@@ -46,7 +46,7 @@ impl SimExec {
                 return Err(error);
             }
         };
-        let stdin = command.stdin.clone().unwrap_or_default();
+        let stdin = super::stdin(command).to_owned();
         match words(command).as_slice() {
             ["nix8s", "on-node", "probe"] => self.effect(&to, (0, 2), probe).await,
             ["nix8s", "on-node", "write", path] => {

@@ -10,6 +10,8 @@ pub mod exec;
 pub mod explain;
 pub mod graph;
 mod here;
+mod host_key;
+mod identity;
 pub mod init;
 pub mod logs;
 pub mod man;
@@ -24,11 +26,13 @@ mod remembered;
 pub mod report;
 pub mod run;
 mod scratch;
+pub mod secrets;
 mod signal;
 pub mod ssh;
 pub mod state;
 pub mod status;
 pub mod validate;
+mod vault;
 pub mod version;
 mod watch;
 mod watcher;
@@ -106,6 +110,7 @@ fn dispatch(cx: &Cx<'_>, command: &Command) -> Result<Exit, CliError> {
         Command::Exec(args) => exec::run(cx, args),
         Command::Ssh(args) => ssh::run(cx, args),
         Command::Logs(args) => logs::run(cx, args),
+        Command::Secrets(args) => secrets::run(cx, args),
         Command::State(args) => state::run(cx, args),
         Command::Completions(args) => completions::run(cx, args),
         Command::Man(args) => man::run(cx, args),
@@ -168,9 +173,14 @@ fn needs_machines(global: &Global, command: &str) -> Result<(), CliError> {
     if global.simulate { Ok(()) } else { Err(no_machines(command)) }
 }
 
-/// The same for commands that can do without machines: a cluster that is left alone as a whole has scripts of its own.
-fn needs_none(global: &Global, command: &str, cluster: &Cluster, past: &Past) -> Result<(), CliError> {
-    if global.simulate || looked_at(cluster, past).is_empty() {
+/// The same for commands that work on machines: their systems are built from a flake. A cluster that is left alone as a whole
+/// needs none.
+fn needs_systems(cx: &Cx<'_>, command: &str, cluster: &Cluster, past: &Past) -> Result<(), CliError> {
+    if cx.global.simulate || looked_at(cluster, past).is_empty() {
+        return Ok(());
+    }
+    let folder = project::folder(cx).unwrap_or_default();
+    if folder.join("flake.nix").is_file() {
         return Ok(());
     }
     let hint = "A cluster whose machines are all left alone (`skip: true`) is worked on for real: its scripts run here.";
@@ -178,7 +188,9 @@ fn needs_none(global: &Global, command: &str, cluster: &Cluster, past: &Past) ->
 }
 
 fn no_machines(command: &str) -> CliError {
-    let message = format!("`{command}` on real machines comes with a later version of nix8s");
+    let message = format!(
+        "`{command}` on real machines comes with a later version of nix8s where there is no flake with their systems"
+    );
     let hint = format!(
         "`nix8s {command} --simulate` does all of it on simulated machines made from your configuration."
     );

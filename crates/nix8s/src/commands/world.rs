@@ -169,8 +169,10 @@ fn real(
     store: Arc<dyn Store>,
     permit: Permit,
 ) -> std::io::Result<World> {
-    let ports = nix8s_engine::real::ports(project::folder(cx)?, state.root().to_owned(), store);
-    World::new(Arc::clone(cluster), ports, ".".to_owned(), permit)
+    let folder = std::path::absolute(project::folder(cx)?)?;
+    let flake = folder.display().to_string();
+    let ports = nix8s_engine::real::ports(folder, state.root().to_owned(), store);
+    World::new(Arc::clone(cluster), ports, flake, permit)
 }
 
 /// The simulated world of a cluster, kept in its state directory. Must be called inside the runtime.

@@ -18,6 +18,7 @@ use nix8s_core::model::Provisioner;
 use nix8s_core::model::Reboot;
 use nix8s_core::model::ReconcilerSettings;
 use nix8s_core::model::Role;
+use nix8s_core::model::SecretSettings;
 use nix8s_core::model::Ssh;
 use nix8s_core::model::Strategy;
 use nix8s_core::model::Sudo;
@@ -34,6 +35,7 @@ pub fn cluster(control_planes: usize, workers: usize) -> Cluster {
     let machines = names.map(|(name, role)| machine(&name, role)).map(|m| (m.name.clone(), Arc::new(m)));
     Cluster {
         name: "prod".parse().unwrap(),
+        secrets: SecretSettings::of(&"prod".parse().unwrap()),
         distribution: Distribution::K3s,
         version: "1.34".parse().unwrap(),
         domain: None,

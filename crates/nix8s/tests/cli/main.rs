@@ -18,6 +18,7 @@ mod rehearse;
 mod report;
 mod run;
 mod scripts;
+mod secrets;
 mod ssh;
 mod state;
 mod usage;

@@ -3,3 +3,4 @@
 #![expect(clippy::unwrap_used, reason = "a test says by a panic that it failed")]
 
 mod switch;
+mod whole;

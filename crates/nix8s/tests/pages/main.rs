@@ -29,6 +29,7 @@ pages! {
     several "docs/guide/several.md"
     moving "docs/guide/moving.md"
     keeping "docs/guide/keeping.md"
+    secrets "docs/secrets.md"
 }
 
 #[test]

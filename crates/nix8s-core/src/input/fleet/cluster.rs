@@ -37,9 +37,12 @@ use crate::model::Platform;
 use crate::model::Provisioner;
 use crate::model::Reboot;
 use crate::model::Role;
+use crate::model::SecretProvider;
+use crate::model::SecretSettings;
 use crate::model::Strategy;
 use crate::model::Upgrade;
 use crate::model::Version;
+use crate::secret::Redacted;
 
 /// The Kubernetes release of clusters that name none, which is a warning.
 const VERSION_DEFAULT: &str = "1.34";
@@ -80,6 +83,7 @@ pub fn build(
         features.of_provisioning(cx.document, kind);
     }
     Some(Cluster {
+        secrets: secrets(tree, &name),
         name,
         distribution,
         version,
@@ -243,6 +247,26 @@ fn gates(tree: &Tree) -> Gates {
         soak: get::duration(tree, &at("soak")).unwrap_or(Duration::from_secs(30)),
         retries: get::number(tree, &at("retries")).unwrap_or(3),
         timeout: get::duration(tree, &at("timeout")).unwrap_or(Duration::from_secs(180)),
+    }
+}
+
+fn secrets(tree: &Tree, cluster: &ClusterName) -> SecretSettings {
+    let at = |key: &'static str| ["secrets", key];
+    let providers = [
+        ("age", SecretProvider::Age),
+        ("sops", SecretProvider::Sops),
+        ("env", SecretProvider::Env),
+        ("sops-nix", SecretProvider::SopsNix),
+        ("agenix", SecretProvider::Agenix),
+    ];
+    let usual = SecretSettings::of(cluster);
+    SecretSettings {
+        provider: get::word(tree, &at("provider"), &providers).unwrap_or(usual.provider),
+        file: get::text(tree, &at("file")).unwrap_or(usual.file),
+        recipients: get::texts(tree, &at("recipients")),
+        token: get::text(tree, &at("token")).map(Redacted::new),
+        agent_token: get::text(tree, &at("agentToken")).map(Redacted::new),
+        ssh_pub_key: get::text(tree, &at("sshPubKey")),
     }
 }
 

@@ -77,6 +77,11 @@ impl Features {
         if get::text(cluster, &["distribution"]).as_deref() == Some("k0s") {
             self.note(&path.key("distribution"), "k0s");
         }
+        if let Some(provider @ ("sops-nix" | "agenix")) =
+            get::text(cluster, &["secrets", "provider"]).as_deref()
+        {
+            self.note(&path.key("secrets").key("provider"), &format!("secrets by {provider}"));
+        }
         let inside = ["host", "variant", "network", "maxPods", "autoBootstrap"];
         let cozystack = cluster.get("cozystack").filter(|cozystack| is_asked_for(cozystack));
         if cozystack.is_some_and(|cozystack| inside.iter().any(|key| cozystack.get(key).is_some())) {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::shell;
 use crate::model::Sudo;
+use crate::secret::Redacted;
 use crate::tool::Command;
 use crate::tool::FILES;
 use crate::tool::Output;
@@ -18,8 +19,8 @@ use crate::tool::Output;
 pub struct Remote {
     /// The line.
     pub line: String,
-    /// What is written; it may hold secrets.
-    pub input: String,
+    /// What is written.
+    pub input: Redacted,
 }
 
 /// Where machines keep what nix8s copied to them. Not in /tmp, which may be `noexec`.
@@ -42,10 +43,9 @@ const BEGIN: &str = "nix8s: begin";
 pub fn remote(command: &Command, nix8s: &str, sudo: Sudo, password: Option<&str>) -> Remote {
     let text = text(command, nix8s);
     let read = format!(r#"eval "$(dd bs=1 count={} 2>/dev/null)""#, text.len());
-    let mut remote = begin(&read, sudo, password);
-    remote.input.push_str(&text);
-    remote.input.push_str(command.stdin.as_deref().unwrap_or_default());
-    remote
+    let Remote { line, input } = begin(&read, sudo, password);
+    let stdin = command.stdin.as_ref().map_or("", Redacted::expose);
+    Remote { line, input: [input.expose(), &text, stdin].concat().into() }
 }
 
 /// Puts our own program on a machine: it reads the file whose SHA-256 is `digest` and puts it in its place when it is whole.
@@ -63,14 +63,14 @@ pub fn put(nix8s: &str, digest: &str, sudo: Sudo, password: Option<&str>) -> Rem
 /// A text for sh(1) without single quotes, as root.
 fn begin(text: &str, sudo: Sudo, password: Option<&str>) -> Remote {
     match sudo {
-        Sudo::None => Remote { line: format!("exec sh -c '{text}'"), input: String::new() },
+        Sudo::None => Remote { line: format!("exec sh -c '{text}'"), input: Redacted::default() },
         Sudo::Passwordless => {
-            Remote { line: format!("exec sudo -n -- sh -c '{text}'"), input: String::new() }
+            Remote { line: format!("exec sudo -n -- sh -c '{text}'"), input: Redacted::default() }
         }
         Sudo::Password => {
             let skip = format!(r#"while IFS= read -r l && [ "$l" != "{BEGIN}" ]; do :; done"#);
             let line = format!("exec sudo -S -p '' -- sh -c '{skip}; {text}'");
-            Remote { line, input: format!("{}\n{BEGIN}\n", password.unwrap_or_default()) }
+            Remote { line, input: format!("{}\n{BEGIN}\n", password.unwrap_or_default()).into() }
         }
     }
 }
@@ -79,18 +79,22 @@ fn begin(text: &str, sudo: Sudo, password: Option<&str>) -> Remote {
 fn text(command: &Command, nix8s: &str) -> String {
     let mut text =
         format!("PATH={PROGRAMS}:/run/current-system/sw/bin:$PATH:/usr/sbin:/sbin\nexport PATH\numask 077\n");
-    let input = command.stdin.as_ref().map(String::len).filter(|length| *length > 0);
+    let input = command.stdin.as_ref().map(|text| text.expose().len()).filter(|length| *length > 0);
     let holds = input.is_some() || !command.files.is_empty();
     if holds {
         // /run is in memory, and root's.
         text.push_str("d=$(mktemp -d /run/nix8s.XXXXXXXX 2>/dev/null || mktemp -d) || exit 125\n");
         text.push_str("trap 'rm -rf -- \"$d\"' EXIT\n");
     }
-    for (name, content) in &command.files {
+    for (name, file) in &command.files {
         if let Some((folder, _)) = name.rsplit_once('/') {
             text.push_str(&format!("mkdir -p -- \"$d\"/{} || exit 125\n", shell([folder])));
         }
-        text.push_str(&format!("printf %s {} >\"$d\"/{} || exit 125\n", shell([content]), shell([name])));
+        text.push_str(&format!(
+            "printf %s {} >\"$d\"/{} || exit 125\n",
+            shell([file.text.expose()]),
+            shell([name])
+        ));
     }
     text.push_str("exec 3<&0\n");
     match input {
@@ -165,17 +169,17 @@ mod tests {
     fn the_line_for_the_login_shell_holds_nothing_but_a_number() {
         let command = on_machine(&["echo", "$(reboot)", "it's\n"]).reading("secret".to_owned());
         let remote = remote(&command, "nix8s-1", Sudo::Passwordless, None);
-        let length = remote.input.len() - "secret".len();
+        let length = remote.input.expose().len() - "secret".len();
         let expected = format!("exec sudo -n -- sh -c 'eval \"$(dd bs=1 count={length} 2>/dev/null)\"'");
         assert_eq!(remote.line, expected);
-        assert!(remote.input.ends_with("secret"));
+        assert!(remote.input.expose().ends_with("secret"));
     }
 
     #[test]
     fn a_command_with_files_and_input_as_sh_reads_it() {
         let mut command = on_machine(&["bash", "{files}/script"]).reading("token".to_owned());
-        command.files.insert("script".to_owned(), "echo 'x'\n".to_owned());
-        assert_snapshot!(remote(&command, "nix8s-1", Sudo::None, None).input, @r#"
+        command.files.insert("script".to_owned(), crate::tool::File::private("echo 'x'\n"));
+        assert_snapshot!(remote(&command, "nix8s-1", Sudo::None, None).input.expose(), @r#"
         PATH=/var/lib/nix8s/bin:/run/current-system/sw/bin:$PATH:/usr/sbin:/sbin
         export PATH
         umask 077
@@ -208,7 +212,7 @@ mod tests {
         let mut command = on_machine(&["nix8s", "on-node", "probe"]);
         let own = |command: &Command| {
             let input = remote(command, "nix8s-1", Sudo::None, None).input;
-            input.lines().find(|line| line.starts_with("if ")).unwrap().to_owned()
+            input.expose().lines().find(|line| line.starts_with("if ")).unwrap().to_owned()
         };
         assert_snapshot!(own(&command), @r#"if [ -x '/var/lib/nix8s/bin/nix8s-1' ]; then set -- '/var/lib/nix8s/bin/nix8s-1' "$@"; else printf '\nnix8s: ended with 127\n' >&2; exit; fi"#);
         command.instead = Some("echo '{}'");
@@ -224,7 +228,7 @@ mod tests {
             "{}",
             remote.line
         );
-        assert!(remote.input.starts_with("pass\nnix8s: begin\nPATH="), "{}", remote.input);
+        assert!(remote.input.expose().starts_with("pass\nnix8s: begin\nPATH="), "{}", remote.input.expose());
         assert!(!remote.line.contains("pass\n"));
     }
 

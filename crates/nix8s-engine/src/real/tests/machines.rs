@@ -12,6 +12,7 @@ use std::time::Duration;
 use nix8s_core::model::MachineName;
 use nix8s_core::model::Ssh;
 use nix8s_core::tool::Command;
+use nix8s_core::tool::File;
 use nix8s_core::tool::Host;
 use tempfile::TempDir;
 
@@ -163,7 +164,7 @@ async fn n_04_what_is_sent_arrives_as_it_is() {
     assert!(output.stdout == long, "{} bytes of {}", output.stdout.len(), long.len());
     let mut script = on(&ssh, &["bash", "{files}/a folder/script", "it's"]).reading("in".to_owned());
     let text = "stat -c %a \"$0\"; cat; echo \" $1\"; echo no >&2; exit 255\n".to_owned();
-    script.files.insert("a folder/script".to_owned(), text);
+    script.files.insert("a folder/script".to_owned(), File::private(text));
     let output = machines.run(&script).await.unwrap();
     assert_eq!((output.status, output.stdout.as_str()), (255, "600\nin it's\n"));
     assert_eq!(output.stderr.trim(), "no");

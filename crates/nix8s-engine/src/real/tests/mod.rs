@@ -5,13 +5,14 @@ mod machines;
 use std::time::Duration;
 
 use nix8s_core::tool::Command;
+use nix8s_core::tool::File;
 
 use super::Processes;
 use crate::port::Exec;
 
 fn bash(text: &str) -> Command {
     let mut command = Command::here(["bash", "{files}/script"], Duration::from_secs(60));
-    command.files.insert("script".to_owned(), text.to_owned());
+    command.files.insert("script".to_owned(), File::private(text));
     command
 }
 
@@ -42,7 +43,7 @@ async fn a_program_answers_with_status_and_both_its_outputs() {
 #[tokio::test]
 async fn its_files_are_ours_alone_and_gone_afterwards() {
     let folder = tempfile::tempdir().unwrap();
-    let output = here(folder.path()).run(&bash("stat -c %a $0 ${0%/*}; echo $0")).await.unwrap();
+    let output = here(folder.path()).run(&bash("stat -c %a $0 ${0%/*}/..; echo $0")).await.unwrap();
     let lines: Vec<&str> = output.stdout.lines().collect();
     assert_eq!(lines[..2], ["600", "700"]);
     assert!(!std::path::Path::new(lines[2]).exists());

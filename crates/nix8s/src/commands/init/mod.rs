@@ -1,7 +1,5 @@
 //! `nix8s init`.
 
-mod identity;
-
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -9,12 +7,13 @@ use clap::ValueEnum;
 use serde_json::json;
 
 use crate::commands::Cx;
+use crate::commands::identity;
+use crate::commands::identity::Identity;
 use crate::commands::new_file;
 use crate::error::CliError;
 use crate::error::Exit;
 use crate::output::Detail;
 use crate::output::Format;
-use identity::Identity;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -9,11 +9,10 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::path::PathBuf;
 
-use bech32::Bech32;
-use bech32::Hrp;
+use age::secrecy::ExposeSecret as _;
+use age::x25519;
 use jiff::Timestamp;
-use x25519_dalek::PublicKey;
-use x25519_dalek::StaticSecret;
+use nix8s_core::secret::Redacted;
 
 use crate::error::CliError;
 use crate::error::Exit;
@@ -52,10 +51,8 @@ fn ensure_at(path: PathBuf) -> Result<Identity, CliError> {
                 CliError::new(Exit::Failed, format!("could not make the age identity {}", path.display()))
                     .because(error)
             };
-            let mut secret = [0; 32];
-            getrandom::fill(&mut secret).map_err(|error| failed(io::Error::other(error)))?;
-            let (text, recipient) = written(secret, Timestamp::now());
-            put(&path, &text).map_err(failed)?;
+            let (text, recipient) = written(&x25519::Identity::generate(), Timestamp::now());
+            put(&path, text.expose()).map_err(failed)?;
             Ok(Identity { path, recipient, is_new: true })
         }
         Err(error) => {
@@ -63,6 +60,12 @@ fn ensure_at(path: PathBuf) -> Result<Identity, CliError> {
             Err(CliError::new(Exit::Failed, message).because(error))
         }
     }
+}
+
+/// Where an identity is, if there is one: `$SOPS_AGE_KEY_FILE` or the user's configuration folder.
+pub fn there() -> Option<PathBuf> {
+    let given = std::env::var_os("SOPS_AGE_KEY_FILE").filter(|value| !value.is_empty()).map(PathBuf::from);
+    given.or_else(|| place().ok().filter(|path| path.is_file()))
 }
 
 /// Where it is looked for. It is a folder of nix8s, because an identity for clusters is none for everything.
@@ -86,23 +89,17 @@ fn put(path: &Path, text: &str) -> io::Result<()> {
 }
 
 /// The file as `age-keygen` writes it, and the recipient.
-fn written(secret: [u8; 32], at: Timestamp) -> (String, String) {
-    let recipient = recipient(secret);
-    let encoded = bech32::encode_upper::<Bech32>(Hrp::parse_unchecked("age-secret-key-"), &secret)
-        .expect("32 bytes fit bech32");
-    (format!("# created: {at:.0}\n# public key: {recipient}\n{encoded}\n"), recipient)
-}
-
-fn recipient(secret: [u8; 32]) -> String {
-    let public = PublicKey::from(&StaticSecret::from(secret));
-    bech32::encode::<Bech32>(Hrp::parse_unchecked("age"), public.as_bytes()).expect("32 bytes fit bech32")
+fn written(identity: &x25519::Identity, at: Timestamp) -> (Redacted, String) {
+    let recipient = identity.to_public().to_string();
+    let secret = identity.to_string();
+    let text = format!("# created: {at:.0}\n# public key: {recipient}\n{}\n", secret.expose_secret());
+    (text.into(), recipient)
 }
 
 /// The recipient of a file's first identity: told from the identity and not from a comment, which may be wrong.
 fn recipient_in(text: &str) -> Option<String> {
     let line = text.lines().map(str::trim).find(|line| line.starts_with(SECRET))?;
-    let (_, bytes) = bech32::decode(line).ok()?;
-    Some(recipient(bytes.try_into().ok()?))
+    Some(line.parse::<x25519::Identity>().ok()?.to_public().to_string())
 }
 
 #[cfg(test)]
@@ -119,10 +116,10 @@ mod tests {
 
     #[test]
     fn identities_are_those_of_age() {
-        let (text, recipient) = written([0x42; 32], Timestamp::UNIX_EPOCH);
-        assert_eq!(text.lines().nth(2), Some(KNOWN[0]));
+        let (text, recipient) = written(&KNOWN[0].parse().unwrap(), Timestamp::UNIX_EPOCH);
+        assert_eq!(text.expose().lines().nth(2), Some(KNOWN[0]));
         assert_eq!(recipient, KNOWN[1]);
-        assert_eq!(recipient_in(&text), Some(KNOWN[1].to_owned()));
+        assert_eq!(recipient_in(text.expose()), Some(KNOWN[1].to_owned()));
         assert_eq!(
             recipient_in(&format!("# public key: age1wrong\n{}\n", KNOWN[0])),
             Some(KNOWN[1].to_owned())

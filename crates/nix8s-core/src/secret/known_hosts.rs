@@ -1,0 +1,43 @@
+//! Lines of `known_hosts` for the host keys that nix8s made (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT").
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use super::Publics;
+use crate::model::Cluster;
+use crate::model::MachineName;
+use crate::observed::Secret;
+
+/// Ends the lines that nix8s writes; what stands behind the key is a comment.
+const OURS: &str = "nix8s:";
+
+/// The file with lines for the machines that have a key of ours: `given`, which gets it now, and those that had lines
+/// already. Before that a machine shows another key, which is its own affair, and would be taken for an impostor. Lines of
+/// other origin stay: a person accepted those.
+///
+/// A machine is known by its address and by its name. After a rotation both keys are: it shows the new one as soon as it
+/// has it.
+pub fn merge(existing: &str, cluster: &Cluster, publics: &Publics, given: Option<&MachineName>) -> String {
+    let owner = |line: &str| line.split_whitespace().next_back()?.strip_prefix(OURS).map(str::to_owned);
+    let is_ours = |line: &&str| owner(line).is_some();
+    let ours: BTreeSet<String> =
+        existing.lines().filter_map(owner).chain(given.map(ToString::to_string)).collect();
+    let mut out = String::new();
+    for line in existing.lines().filter(|line| !is_ours(line)) {
+        let _ = writeln!(out, "{line}");
+    }
+    for machine in cluster.machines.values().filter(|machine| ours.contains(machine.name.as_str())) {
+        let Some(public) = publics.get(&Secret::HostKey(machine.name.clone())) else { continue };
+        let mut hosts = vec![machine.name.to_string()];
+        match (&machine.ssh.host, machine.ssh.port) {
+            (None, _) => {}
+            (Some(host), 22) => hosts.push(host.clone()),
+            (Some(host), port) => hosts.push(format!("[{host}]:{port}")),
+        }
+        hosts.dedup();
+        for key in public.all() {
+            let _ = writeln!(out, "{} {key} {OURS}{}", hosts.join(","), machine.name);
+        }
+    }
+    out
+}
