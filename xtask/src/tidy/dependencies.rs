@@ -42,7 +42,10 @@ const ALLOWED: &[Allowed] = &[
         others: &[
             "async-trait",
             "futures-util",
+            "hyper-util",
             "jiff",
+            "k8s-openapi",
+            "kube",
             "rustix",
             "serde",
             "serde_json",
