@@ -46,7 +46,6 @@ const DOOR: usize = 8;
 const KNOCKS: u32 = 4;
 
 /// Programs here and on machines.
-#[derive(Debug)]
 pub struct Machines {
     pub(super) here: Processes,
     pub(super) ways: Ways,
