@@ -163,7 +163,7 @@ fn a_host_is_installed_over_ssh_and_comes_back_as_nixos() {
         umask 077; echo secret > extra/var/lib/nix8s/token",
     );
     let command = "nixos-anywhere --flake \"$HOME/flake#nix8sConfigurations.prod.\\\"1.34.2\\\".w1\" --target-host root@w1 \
-        --extra-files extra --phases kexec,disko,install,reboot";
+        --copy-host-keys --extra-files extra --chown /var/lib/nix8s/token 0:42 --phases kexec,disko,install,reboot";
 
     // It verifies whom it talks to if it is told how.
     w1.lie();
@@ -185,6 +185,15 @@ fn a_host_is_installed_over_ssh_and_comes_back_as_nixos() {
         "755 root /\n600 root /var/lib/nix8s/token"
     );
     assert_eq!((w1.read("/var/lib/nix8s/old"), w1.read("/etc/is-nixos-installer")), (None, None));
+
+    // Its host key is its own still, and a new one when nobody asks for that.
+    done(&lab, "ssh w1 true; nixos-anywhere --flake ./flake#w1 root@w1");
+    w1.wait_for_boot();
+    assert_eq!(running(&w1), system);
+    assert_eq!(w1.read("/var/lib/nix8s/identity.json"), None);
+    let (code, _, said) = operator(&lab, "ssh w1 true");
+    assert_eq!(code, 255);
+    assert!(said.contains("REMOTE HOST IDENTIFICATION HAS CHANGED"), "{said}");
 
     let (code, _, said) = operator(&lab, "nixos-anywhere --flake x#y --vm-test root@w1");
     assert_eq!((code, said.as_str()), (1, "aborted: the stand-in does not know the option --vm-test"));

@@ -36,7 +36,7 @@ fn a_host_says_what_it_is_through_its_life() {
         &lab,
         &format!(
             "mkdir -p extra/var/lib/nix8s; echo '{mark}' > extra/var/lib/nix8s/identity.json
-             nixos-anywhere --flake ./flake#cp1 --target-host root@cp1 --extra-files extra"
+             nixos-anywhere --flake ./flake#cp1 --target-host root@cp1 --copy-host-keys --extra-files extra"
         ),
     );
     cp1.wait_for_boot();
