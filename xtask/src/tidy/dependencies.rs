@@ -52,7 +52,7 @@ const ALLOWED: &[Allowed] = &[
             "thiserror",
             "tokio",
         ],
-        tests: &[],
+        tests: &["nix8s-lab"],
     },
     Allowed {
         package: "nix8s-sim",
