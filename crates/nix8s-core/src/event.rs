@@ -12,6 +12,7 @@ use crate::model::MachineName;
 use crate::model::Role;
 use crate::model::StorePath;
 use crate::permit::EraseScope;
+use crate::plan::Cause;
 use crate::plan::Effect;
 use crate::plan::FailureClass;
 
@@ -128,6 +129,24 @@ pub enum What {
     Retry {
         /// Which.
         machine: MachineName,
+    },
+    /// Something waits that did not before, or not for such a cause.
+    WaitBegan {
+        /// Which machine; `None`: the cluster.
+        machine: Option<MachineName>,
+        /// Why, for programs.
+        cause: Cause,
+        /// Why, as it was said when it began.
+        text: String,
+    },
+    /// It waits no longer, or for something else.
+    WaitEnded {
+        /// Which machine; `None`: the cluster.
+        machine: Option<MachineName>,
+        /// The cause that it began with.
+        cause: Cause,
+        /// How long it was, in milliseconds.
+        took_ms: u64,
     },
     /// The hooks that are configured are these from now on: what happened before concerns none that is new.
     HooksKnown {

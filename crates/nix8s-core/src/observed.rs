@@ -257,6 +257,28 @@ pub const CORDON_ANNOTATION: &str = "nix8s.io/cordoned-by";
 /// The annotation that remembers which labels, taints and annotations nix8s set, so that removed ones go.
 pub const MANAGED_ANNOTATION: &str = "nix8s.io/managed-metadata";
 
+/// What [`MANAGED_ANNOTATION`] says: what nix8s set on a Node, kept on the Node itself so that what is no longer
+/// configured can be removed, and what others set is never touched.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Managed {
+    /// Keys of labels.
+    pub labels: BTreeSet<String>,
+    /// Keys of annotations.
+    pub annotations: BTreeSet<String>,
+    /// Taints, as in [`NodeSeen::taints`].
+    pub taints: BTreeSet<String>,
+}
+
+impl Managed {
+    /// What a Node's annotations say; nothing where they do not say it in a way that can be read.
+    pub fn of(annotations: &BTreeMap<String, String>) -> Self {
+        annotations
+            .get(MANAGED_ANNOTATION)
+            .and_then(|text| serde_json::from_str(text).ok())
+            .unwrap_or_default()
+    }
+}
+
 /// An etcd member as one etcd sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EtcdMember {

@@ -155,8 +155,12 @@ impl Past {
                 past.failures.clear();
                 past.bad.clear();
                 past.held = None;
+                // What concerns the cluster as a whole is forgiven with any of its machines.
+                self.failures.clear();
                 self.forgive_scripts(machine);
             }
+            // Told for people: nothing is planned from what was waited for.
+            What::WaitBegan { .. } | What::WaitEnded { .. } => {}
             What::HooksKnown { names } => self.know_hooks(names, at),
             What::Rebuild { machine, action } => {
                 let past = self.machine(machine);

@@ -127,6 +127,9 @@ impl Kube for SimKube {
                     Pod {
                         namespace: "default".to_owned(),
                         name: p.name.clone(),
+                        // No name is used twice here.
+                        uid: p.name.clone(),
+                        ending: p.going,
                         bare: workload.is_none_or(|w| w.replicas == 0),
                         empty_dir: workload.is_some_and(|w| w.empty_dir),
                     }

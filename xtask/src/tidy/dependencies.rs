@@ -13,6 +13,8 @@ struct Allowed {
     package: &'static str,
     ours: &'static [&'static str],
     others: &'static [&'static str],
+    /// Ours that only its tests may use.
+    tests: &'static [&'static str],
 }
 
 /// Every crate, in the order in which they may know each other: core ← engine ← sim ← nix8s.
@@ -32,6 +34,7 @@ const ALLOWED: &[Allowed] = &[
             "thiserror",
             "zeroize",
         ],
+        tests: &[],
     },
     Allowed {
         package: "nix8s-engine",
@@ -39,18 +42,23 @@ const ALLOWED: &[Allowed] = &[
         others: &[
             "async-trait",
             "futures-util",
+            "hyper-util",
             "jiff",
+            "k8s-openapi",
+            "kube",
             "rustix",
             "serde",
             "serde_json",
             "thiserror",
             "tokio",
         ],
+        tests: &["nix8s-lab"],
     },
     Allowed {
         package: "nix8s-sim",
         ours: &["nix8s-core", "nix8s-engine"],
         others: &["async-trait", "ipnet", "jiff", "rustix", "serde", "serde_json", "tokio"],
+        tests: &[],
     },
     Allowed {
         package: "nix8s",
@@ -79,14 +87,17 @@ const ALLOWED: &[Allowed] = &[
             "tokio",
             "unicode-width",
         ],
+        tests: &["nix8s-lab"],
     },
     // For tests and for trying things by hand: no release knows it.
-    Allowed { package: LAB, ours: &[], others: &["rustix", "sha2", "tempfile", "thiserror"] },
-    Allowed { package: "xtask", ours: &[], others: &["nix", "serde_json"] },
+    Allowed {
+        package: "nix8s-lab",
+        ours: &[],
+        others: &["rustix", "sha2", "tempfile", "thiserror"],
+        tests: &[],
+    },
+    Allowed { package: "xtask", ours: &[], others: &["nix", "serde_json"], tests: &[] },
 ];
-
-/// The crate of test hosts, which is there for tests.
-const LAB: &str = "nix8s-lab";
 
 /// What core must not be able to reach by any way: time that passes, sockets, other programs, random numbers.
 const OUT_OF_REACH_OF_CORE: &[&str] =
@@ -100,7 +111,7 @@ pub fn check(repository: &Repository) -> Vec<String> {
     };
     match repository.file("Cargo.lock") {
         Some(lock) => {
-            let reached = closure(&lock.text, ALLOWED[0].others);
+            let reached = closure(&lock.text, ALLOWED[0].package, ALLOWED[0].others);
             for name in OUT_OF_REACH_OF_CORE.iter().filter(|name| reached.contains(**name)) {
                 complaints.push(format!("nix8s-core reaches {name} through its dependencies"));
             }
@@ -137,14 +148,18 @@ fn direct(metadata: &Value, allowed: &[Allowed]) -> Vec<String> {
             complaints.push(format!("{name} has no row in xtask/src/tidy/dependencies.rs"));
             continue;
         };
-        let mut unused: BTreeSet<&str> = row.ours.iter().chain(row.others).copied().collect();
+        let mut unused: BTreeSet<&str> =
+            row.ours.iter().chain(row.others).chain(row.tests).copied().collect();
         for dependency in package["dependencies"].as_array().into_iter().flatten() {
             let used = dependency["name"].as_str().unwrap_or_default();
-            // Tests may use what they like, the lab too, except that no crate's tests reach up the order of crates.
-            if dependency["kind"].as_str() == Some("dev") && (used == LAB || !ours.contains(used)) {
+            // Tests may use what they like, except that no crate's tests reach up the order of crates.
+            let is_for_tests = dependency["kind"].as_str() == Some("dev");
+            if is_for_tests && !ours.contains(used) {
                 continue;
             }
-            let is_allowed = row.ours.contains(&used) || row.others.contains(&used);
+            let is_allowed = row.ours.contains(&used)
+                || row.others.contains(&used)
+                || is_for_tests && row.tests.contains(&used);
             if is_allowed {
                 unused.remove(used);
             } else {
@@ -158,22 +173,30 @@ fn direct(metadata: &Value, allowed: &[Allowed]) -> Vec<String> {
     complaints
 }
 
-/// Every package that these lead to, by the lock file.
-fn closure<'a>(lock: &'a str, roots: &[&'a str]) -> BTreeSet<&'a str> {
-    let mut graph: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for package in lock.split("[[package]]").skip(1) {
-        let mut lines = package.lines();
-        let name = lines.find_map(|line| line.strip_prefix("name = ")).map(|name| name.trim_matches('"'));
-        // A dependency is ` "name",` or ` "name version",`.
-        let uses =
-            lines.filter_map(|line| line.strip_prefix(" \"")).filter_map(|d| d.split([' ', '"']).next());
-        graph.entry(name.unwrap_or_default()).or_default().extend(uses);
+/// Every package that these dependencies of a package lead to, by the lock file, in which two versions of a package have a name
+/// each: ` "digest 0.11.3",`.
+fn closure<'a>(lock: &'a str, package: &str, roots: &[&str]) -> BTreeSet<&'a str> {
+    let mut graph: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for entry in lock.split("[[package]]").skip(1) {
+        let value = |key: &str| {
+            let line = entry.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(" = \""));
+            line.and_then(|value| value.strip_suffix('"')).unwrap_or_default()
+        };
+        let line = |line: &'a str| line.strip_prefix(" \"")?.strip_suffix("\",");
+        let uses: Vec<&str> = entry.lines().filter_map(line).collect();
+        let name = value("name");
+        graph.insert(format!("{name} {}", value("version")), uses.clone());
+        // By its name alone only where there is one version of it.
+        graph.insert(name.to_owned(), uses);
     }
-    let mut reached = BTreeSet::new();
-    let mut next = roots.to_vec();
-    while let Some(name) = next.pop() {
-        if reached.insert(name) {
-            next.extend(graph.get(name).into_iter().flatten());
+    let name = |dependency: &'a str| dependency.split(' ').next().unwrap_or_default();
+    let own = graph.get(package).into_iter().flatten();
+    let mut next: Vec<&str> = own.copied().filter(|dependency| roots.contains(&name(dependency))).collect();
+    let (mut seen, mut reached) = (BTreeSet::new(), BTreeSet::new());
+    while let Some(dependency) = next.pop() {
+        if seen.insert(dependency) {
+            reached.insert(name(dependency));
+            next.extend(graph.get(dependency).into_iter().flatten());
         }
     }
     reached
@@ -202,7 +225,7 @@ mod tests {
     use super::super::tests::with;
     use super::*;
 
-    const ONLY: &[Allowed] = &[Allowed { package: "a", ours: &["b"], others: &["serde"] }];
+    const ONLY: &[Allowed] = &[Allowed { package: "a", ours: &["b"], others: &["serde"], tests: &[] }];
 
     fn complaints(dependencies: &Value) -> Vec<String> {
         let packages = json!([{ "name": "a", "dependencies": dependencies }]);
@@ -218,6 +241,18 @@ mod tests {
     }
 
     #[test]
+    fn what_only_tests_may_use_is_for_tests() {
+        let row = |package, tests| Allowed { package, ours: &[], others: &[], tests };
+        let allowed = [row("a", &["lab"]), row("lab", &[])];
+        let with = |kind: Value| {
+            let a = json!({ "name": "a", "dependencies": [{ "name": "lab", "kind": kind }] });
+            direct(&json!({ "packages": [a, { "name": "lab", "dependencies": [] }] }), &allowed)
+        };
+        assert_eq!(with(json!("dev")), Vec::<String>::new());
+        assert_eq!(with(Value::Null)[0], "a depends on lab, which it may not");
+    }
+
+    #[test]
     fn an_allowance_that_nobody_uses_is_found() {
         let less = json!([{ "name": "b", "kind": null }]);
         assert_eq!(complaints(&less), ["a may depend on serde and does not: take it off the list"]);
@@ -225,9 +260,32 @@ mod tests {
 
     #[test]
     fn what_is_reached_through_others_is_found() {
-        let lock = "[[package]]\nname = \"a\"\ndependencies = [\n \"b\",\n \"c 1.0.0\",\n]\n\n\
-                    [[package]]\nname = \"c\"\ndependencies = [\n \"tokio\",\n]\n";
-        assert_eq!(closure(lock, &["a"]), BTreeSet::from(["a", "b", "c", "tokio"]));
+        let lock = r#"
+[[package]]
+name = "core"
+version = "0.1.0"
+dependencies = [
+ "b",
+ "c 1.0.0",
+ "mio",
+]
+
+[[package]]
+name = "c"
+version = "1.0.0"
+dependencies = [
+ "tokio",
+]
+
+[[package]]
+name = "c"
+version = "2.0.0"
+dependencies = [
+ "hyper",
+]
+"#;
+        // What only its tests use does not count, nor what another version of a package uses.
+        assert_eq!(closure(lock, "core", &["b", "c"]), BTreeSet::from(["b", "c", "tokio"]));
     }
 
     #[test]

@@ -3,27 +3,16 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-use serde::Deserialize;
-use serde::Serialize;
-
 use super::cx::Cx;
 use super::out::Out;
 use super::row::Row;
 use crate::model::NodeMeta;
 use crate::observed::MANAGED_ANNOTATION;
+use crate::observed::Managed;
 use crate::observed::NodeSeen;
 use crate::permit::Risk;
 use crate::plan::Effect;
 use crate::plan::MetadataPatch;
-
-/// What nix8s set on a Node, kept on the Node itself so that what is no longer configured can be removed, and what
-/// others set is never touched.
-#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Managed {
-    labels: BTreeSet<String>,
-    annotations: BTreeSet<String>,
-    taints: BTreeSet<String>,
-}
 
 /// Plans changes of metadata.
 pub(super) fn plan(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
@@ -43,11 +32,7 @@ pub(super) fn plan(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
 
 /// What has to change, if anything has to.
 fn patch(wanted: &NodeMeta, node: &NodeSeen) -> Option<MetadataPatch> {
-    let before: Managed = node
-        .annotations
-        .get(MANAGED_ANNOTATION)
-        .and_then(|text| serde_json::from_str(text).ok())
-        .unwrap_or_default();
+    let before = Managed::of(&node.annotations);
     let now = Managed {
         labels: wanted.labels.keys().cloned().collect(),
         annotations: wanted.annotations.keys().cloned().collect(),

@@ -32,7 +32,9 @@ pub(super) const fn lasting(says: &'static str, hint: &'static str) -> Known {
 
 /// What is known about this failure.
 pub fn known(command: &Command, output: &Output) -> Option<&'static Known> {
-    let lists: [&[Known]; 2] = match command.argv.first().map(String::as_str) {
+    // `env` sets something for the program that comes after it.
+    let program = command.argv.iter().find(|word| *word != "env" && !word.contains('='));
+    let lists: [&[Known]; 2] = match program.map(String::as_str) {
         Some("nix") => [nix::KNOWN, &[]],
         Some("nixos-anywhere") => [nixos_anywhere::KNOWN, nix::KNOWN],
         Some("kubeadm") => [kubeadm::KNOWN, &[]],

@@ -37,6 +37,9 @@ pub struct Command {
     pub timeout: Duration,
     /// Over which connection, when it runs on a machine.
     pub connection: Connection,
+    /// The machine that this program, which runs here, reaches over SSH by itself: which host keys count is in the file
+    /// [`KNOWN_HOSTS`], whose content is not known here.
+    pub reaches: Option<(MachineName, Ssh)>,
     /// What answers in its stead on a machine that does not have nix8s yet: a text for sh(1). Without it, nix8s is put
     /// there first.
     pub instead: Option<&'static str>,
@@ -79,11 +82,14 @@ pub const SECRETS: &str = "var/lib/nix8s/secrets";
 /// The permissions of a folder on the way to a file of [`Command::files`]: programs that copy the files to a machine
 /// keep them, and on the machine the folders are everybody's way, except to the secrets.
 pub fn folder_mode(folder: &str) -> u32 {
-    if folder == SECRETS { 0o700 } else { 0o755 }
+    if folder.ends_with(SECRETS) { 0o700 } else { 0o755 }
 }
 
 /// Stands in `argv` for the directory of [`Command::files`].
 pub const FILES: &str = "{files}";
+
+/// The file in [`FILES`] with the host keys that count for a program that reaches a machine by itself.
+pub const KNOWN_HOSTS: &str = "known_hosts";
 
 /// Where a command runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,12 +145,18 @@ impl Command {
 
     fn new(on: Host, argv: Vec<String>, timeout: Duration) -> Self {
         let files = BTreeMap::new();
-        Self { on, argv, stdin: None, files, timeout, connection: Connection::Shared, instead: None }
+        let connection = Connection::Shared;
+        Self { on, argv, stdin: None, files, timeout, connection, reaches: None, instead: None }
     }
 
     /// The same with something to read.
     pub fn reading(self, stdin: impl Into<Redacted>) -> Self {
         Self { stdin: Some(stdin.into()), ..self }
+    }
+
+    /// The same for a program that reaches a machine by itself.
+    pub fn reaching(self, machine: &Machine) -> Self {
+        Self { reaches: Some((machine.name.clone(), machine.ssh.clone())), ..self }
     }
 
     /// The same over a connection of its own.

@@ -14,6 +14,7 @@ use crate::model::ClusterName;
 use crate::model::Machine;
 use crate::model::MachineName;
 use crate::model::StorePath;
+use crate::model::Sudo;
 use crate::model::Version;
 use crate::observed::System;
 
@@ -21,7 +22,8 @@ use crate::observed::System;
 /// which may be a step on the way to the configured one.
 pub fn evaluate(flake: &str, cluster: &ClusterName, version: &Version) -> Command {
     let attribute = format!("{flake}#nix8sSystems.{cluster}.\"{version}\"");
-    Command::here(["nix", "eval", "--json", &attribute], Duration::from_secs(1800))
+    let eval = ["--json", &attribute];
+    Command::here(["nix", "eval"].into_iter().chain(FLAKES).chain(eval), Duration::from_secs(1800))
 }
 
 /// Reads what [`evaluate`] printed.
@@ -126,8 +128,8 @@ pub fn quoted(text: &str) -> String {
 /// Builds a machine's system and prints its path.
 pub fn build(flake: &str, cluster: &ClusterName, machine: &MachineName, version: &Version) -> Command {
     let attribute = format!("{flake}#nix8sBuilds.{cluster}.\"{version}\".{machine}");
-    let argv = ["nix", "build", "--no-link", "--print-out-paths", &attribute];
-    Command::here(argv, Duration::from_secs(4 * 3600))
+    let build = ["--no-link", "--print-out-paths", &attribute];
+    Command::here(["nix", "build"].into_iter().chain(FLAKES).chain(build), Duration::from_secs(4 * 3600))
 }
 
 /// Reads what [`build`] printed.
@@ -143,12 +145,27 @@ pub fn built(stdout: &str) -> Result<StorePath, NotUnderstood> {
     }
 }
 
-/// Copies a closure to a machine.
+/// Copies a closure to a machine, over SSH with the host keys and the key that the configuration says. What was built
+/// here has no signature; whoever may become root there needs none.
 pub fn copy(machine: &Machine, path: &StorePath) -> Command {
-    let host = machine.ssh.host.as_deref().unwrap_or(machine.name.as_str());
-    let store = format!("ssh-ng://{}@{host}", machine.ssh.user);
-    let argv = ["nix", "copy", "--substitute-on-destination", "--to", &store, path.as_str()];
-    Command::here(argv, Duration::from_secs(3600))
+    let ssh = &machine.ssh;
+    let host = ssh.host.as_deref().unwrap_or(machine.name.as_str());
+    let bracketed = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+    let program = match ssh.sudo {
+        Sudo::None => "",
+        Sudo::Passwordless | Sudo::Password => "?remote-program=sudo%20-n%20nix-daemon",
+    };
+    let store = format!("ssh-ng://{}@{bracketed}{program}", ssh.user);
+    let mut options: Vec<String> =
+        super::ssh::options(ssh).iter().map(|option| format!("-o {option}")).collect();
+    if ssh.port != 22 {
+        options.push(format!("-p {}", ssh.port));
+    }
+    options.extend(ssh.key_file.iter().map(|key| format!("-i {key}")));
+    let environment = format!("NIX_SSHOPTS={}", options.join(" "));
+    let copy = ["--no-check-sigs", "--substitute-on-destination", "--to", &store, path.as_str()];
+    let argv = ["env", &environment, "nix", "copy"].into_iter().chain(FLAKES).chain(copy);
+    Command::here(argv, Duration::from_secs(3600)).reaching(machine)
 }
 
 /// Messages that nix is known for.

@@ -13,6 +13,7 @@ use crate::model::ClusterName;
 use crate::model::Machine;
 use crate::model::Version;
 use crate::observed::Mark;
+use crate::secret::delivery::HOST_KEY;
 
 /// What a machine is given besides its system.
 #[derive(Debug)]
@@ -26,7 +27,8 @@ pub struct Given<'a> {
 /// Installs a machine's system, evaluated at a Kubernetes version, with what it is given. nixos-anywhere exits 0
 /// or 1 and does not verify that the machine comes back: observing does.
 ///
-/// `--phases` names all four so that a change of nixos-anywhere's default cannot change ours.
+/// `--phases` names all four so that a change of nixos-anywhere's default cannot change ours. Left to itself it checks no host
+/// key; here it does (N-24), and the host key that the machine has stays its own, unless one was made for it.
 pub fn install(
     machine: &Machine,
     flake: &str,
@@ -42,13 +44,26 @@ pub fn install(
     if machine.ssh.port != 22 {
         argv.extend(["--ssh-port", &port]);
     }
-    argv.extend(["--extra-files", FILES, "--phases", "kexec,disko,install,reboot"]);
-    let mut command = Command::here(argv, Duration::from_secs(3600));
-    command.files = given.secrets;
+    if let Some(key) = &machine.ssh.key_file {
+        argv.extend(["-i", key]);
+    }
+    let options = super::ssh::options(&machine.ssh);
+    argv.extend(options.iter().flat_map(|option| ["--ssh-option", option]));
+    let extra = format!("{FILES}/{EXTRA}");
+    if !given.secrets.contains_key(HOST_KEY) {
+        argv.push("--copy-host-keys");
+    }
+    argv.extend(["--extra-files", &extra, "--phases", "kexec,disko,install,reboot"]);
+    let mut command = Command::here(argv, Duration::from_secs(3600)).reaching(machine);
+    let secrets = given.secrets.into_iter().map(|(path, file)| (format!("{EXTRA}/{path}"), file));
+    command.files.extend(secrets);
     let mark = serde_json::to_string(given.mark).expect("a mark is three strings");
-    command.files.insert(IDENTITY_FILE.trim_start_matches('/').to_owned(), File::public(mark));
+    command.files.insert(format!("{EXTRA}{IDENTITY_FILE}"), File::public(mark));
     command
 }
+
+/// The folder of what is put on the new root.
+pub const EXTRA: &str = "extra";
 
 /// Where the identity mark is on an installed machine; there is a copy on the ESP.
 pub const IDENTITY_FILE: &str = "/var/lib/nix8s/identity.json";

@@ -4,6 +4,7 @@ mod keep;
 mod patience;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 use std::io;
 use std::sync::Arc;
@@ -49,6 +50,7 @@ use patience::Patience;
 use patience::given_up;
 use patience::next_look;
 use patience::patience;
+use waiting::Waiting;
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -232,6 +234,8 @@ struct Run<'a> {
     moved: Timestamp,
     /// What was waited for after the last look.
     waited: Vec<(Option<MachineName>, Cause)>,
+    /// Which waits are on record.
+    waiting: Waiting,
     exporter: Exporter,
     overviews: overview::Keeper,
     /// When the overview was last written.
@@ -257,6 +261,7 @@ impl<'a> Run<'a> {
             deadline: now + world.cluster.reconciler.timeout,
             moved: now,
             waited: Vec::new(),
+            waiting: Waiting::default(),
             exporter: Exporter::default(),
             overviews: overview::Keeper::default(),
             overview: None,
@@ -281,6 +286,7 @@ impl<'a> Run<'a> {
     fn close(&mut self, journal: &mut Journal, ending: &Ending, hear: &mut dyn Observer) -> io::Result<()> {
         let Some(began) = self.began.take() else { return Ok(()) };
         journal.record([What::RunEnded { outcome: ending.as_str().to_owned() }])?;
+        self.waiting = Waiting::default();
         self.report.ending = ending.clone();
         summary::keep(self.world, self.command, began, &self.report, self.plan.as_deref(), hear);
         if let Err(error) = journal.keep_snapshot() {
@@ -330,6 +336,9 @@ impl<'a> Run<'a> {
         let violations = check(&world.cluster, &seen, &plan, &world.permit);
         if !violations.is_empty() {
             return Ok(Some(Ending::Bug { violations }));
+        }
+        if self.began.is_some() {
+            journal.record(self.waiting.changes(&plan.waits, now))?;
         }
         self.export(&seen, hear);
         self.overview(&seen, &plan, hear);

@@ -52,7 +52,20 @@ pub fn no_answer(doing: &str, error: &ExecError) -> Failure {
 
 /// A call to the API server that was not carried out.
 pub fn from_kube(doing: &str, error: &KubeError) -> Failure {
-    transient(format!("{doing}: {error}"))
+    let failure = transient(format!("{doing}: {error}"));
+    match error {
+        KubeError::NotAccepted { .. } => {
+            hint(failure, "its certificate may have run out: `nix8s kubeconfig` fetches a new one")
+        }
+        KubeError::Forbidden { .. } => hint(
+            failure,
+            "the kubeconfig has to be the administrator's (`nix8s kubeconfig` fetches it), and no admission policy of the cluster in the way",
+        ),
+        KubeError::Unreachable
+        | KubeError::NotReached { .. }
+        | KubeError::NotFound { .. }
+        | KubeError::Refused { .. } => failure,
+    }
 }
 
 /// A command that ran and failed: its last lines, and what is known about such lines.

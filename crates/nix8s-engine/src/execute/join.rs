@@ -88,7 +88,10 @@ async fn appears(world: &World, name: &MachineName) -> Done {
             Ok(Some(_)) => return Ok(None),
             Ok(None) | Err(KubeError::NotFound { .. }) => "the API server shows no such node",
             Err(KubeError::Unreachable) => "the API server does not answer",
-            Err(KubeError::Refused { .. }) => "the API server refuses to say",
+            Err(KubeError::NotReached { .. }) => "the API server cannot be reached",
+            Err(KubeError::NotAccepted { .. } | KubeError::Forbidden { .. } | KubeError::Refused { .. }) => {
+                "the API server refuses to say"
+            }
         };
         if world.ports.clock.now() >= deadline {
             let failure = transient(format!("it did not appear within 10 minutes: {seen}"));

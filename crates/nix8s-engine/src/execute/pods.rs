@@ -56,7 +56,7 @@ async fn evict_all(world: &World, name: &MachineName, timeout: Duration) -> Done
     loop {
         let obstacle = match world.kube(REQUEST, world.ports.kube.pods(name)).await {
             Ok(pods) if pods.is_empty() => return Ok(counts.note()),
-            Ok(pods) => match pods.iter().find(|pod| pod.bare) {
+            Ok(pods) => match pods.iter().find(|pod| pod.bare && !pod.ending) {
                 Some(bare) => return Err(blocked(bare)),
                 None => round(world, &pods, deadline, &mut counts).await,
             },

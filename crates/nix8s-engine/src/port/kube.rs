@@ -27,7 +27,8 @@ pub trait Kube: Send + Sync {
     /// Pods on a node that a drain has to deal with: no mirror pods, no DaemonSet pods, none that have ended.
     async fn pods(&self, node: &MachineName) -> Result<Vec<Pod>, KubeError>;
 
-    /// Asks for an eviction (policy/v1 Eviction), which respects PodDisruptionBudgets.
+    /// Asks for an eviction, which respects PodDisruptionBudgets, of this pod and of no other that has its name by now.
+    /// One that is ending already is left to it.
     async fn evict(&self, pod: &Pod) -> Result<Evicted, KubeError>;
 
     /// Deletes a Node object if it still has this uid; a node that is gone already is no error.
@@ -51,6 +52,10 @@ pub struct Pod {
     pub namespace: String,
     /// Its name.
     pub name: String,
+    /// `metadata.uid`: another uid is another pod.
+    pub uid: String,
+    /// It was told to end already.
+    pub ending: bool,
     /// No controller brings it back: evicting it would lose it, so it blocks the drain.
     pub bare: bool,
     /// It keeps data in emptyDir volumes, which goes with it.
@@ -62,7 +67,7 @@ pub struct Pod {
 pub enum Evicted {
     /// It goes.
     Going,
-    /// It is gone already.
+    /// It is gone or ending already.
     Gone,
     /// A budget holds it (429).
     Held {
@@ -77,6 +82,24 @@ pub enum KubeError {
     /// No answer: it may have been done.
     #[error("the API server does not answer")]
     Unreachable,
+    /// It could not be asked, so nothing was done.
+    #[error("the API server cannot be reached: {why}")]
+    NotReached {
+        /// Why not.
+        why: String,
+    },
+    /// It does not know who asks (401).
+    #[error("the API server does not accept the kubeconfig that is here: {message}")]
+    NotAccepted {
+        /// What it said.
+        message: String,
+    },
+    /// It knows who asks, and does not allow it (403).
+    #[error("the API server forbids it: {message}")]
+    Forbidden {
+        /// What it said.
+        message: String,
+    },
     /// There is no such object.
     #[error("there is no {what}")]
     NotFound {

@@ -1,5 +1,6 @@
 //! Runs commands on machines, over the OpenSSH of whoever runs nix8s: one connection to each machine, shared by its commands.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
@@ -18,7 +19,9 @@ use nix8s_core::model::MachineName;
 use nix8s_core::model::Ssh;
 use nix8s_core::tool::Command;
 use nix8s_core::tool::Connection;
+use nix8s_core::tool::File;
 use nix8s_core::tool::Host;
+use nix8s_core::tool::KNOWN_HOSTS;
 use nix8s_core::tool::Output;
 use nix8s_core::tool::SHORT;
 use nix8s_core::tool::ssh;
@@ -43,7 +46,6 @@ const DOOR: usize = 8;
 const KNOCKS: u32 = 4;
 
 /// Programs here and on machines.
-#[derive(Debug)]
 pub struct Machines {
     pub(super) here: Processes,
     pub(super) ways: Ways,
@@ -101,10 +103,10 @@ struct Own {
 }
 
 impl Machines {
-    /// Commands begin in `folder`, and host keys are known from the state directory `state`.
-    pub fn new(folder: PathBuf, state: PathBuf) -> Self {
+    /// Programs here are run by `here`, and host keys are known from the state directory `state`.
+    pub fn new(here: Processes, state: PathBuf) -> Self {
         Self {
-            here: Processes::in_folder(folder),
+            here,
             ways: Ways::new(state),
             links: Mutex::default(),
             doors: Mutex::default(),
@@ -164,6 +166,21 @@ impl Machines {
                 other => return Some(other),
             }
         }
+    }
+
+    /// A command here with what it cannot know: which host keys count, and where this program is.
+    fn completed<'a>(&self, command: &'a Command) -> io::Result<Cow<'a, Command>> {
+        let mut command = Cow::Borrowed(command);
+        if let Some((name, ssh)) = &command.reaches {
+            let host = ssh.host.as_deref().unwrap_or(name.as_str());
+            let keys = self.ways.host_keys(ssh, host)?;
+            command.to_mut().files.insert(KNOWN_HOSTS.to_owned(), File::private(keys));
+        }
+        if command.argv.first().is_some_and(|program| program == "nix8s") {
+            let program = std::env::current_exe()?;
+            command.to_mut().argv[0] = program.display().to_string();
+        }
+        Ok(command)
     }
 
     /// Puts this program on a machine.
@@ -289,7 +306,10 @@ impl Exec for Machines {
         stop: BoxFuture<'_, ()>,
     ) -> Option<Result<Output, ExecError>> {
         match &command.on {
-            Host::Here => self.here.run_until(command, stop).await,
+            Host::Here => match self.completed(command) {
+                Ok(command) => self.here.run_until(&command, stop).await,
+                Err(error) => Some(Ok(cannot("read the host keys that it knows", &error))),
+            },
             Host::Machine { name, ssh } => self.on_machine(command, name, ssh, stop).await,
         }
     }

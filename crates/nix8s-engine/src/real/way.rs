@@ -50,6 +50,29 @@ impl Ways {
         Ok(ssh::connect(ssh, host, &kept, asks, connection))
     }
 
+    /// The host keys that count for a machine, as the lines of a file: the configured one, or those that nix8s and its user
+    /// know.
+    pub fn host_keys(&self, ssh: &Ssh, host: &str) -> io::Result<String> {
+        if let Some(key) = &ssh.host_key {
+            return Ok(format!("{} {}\n", known_hosts::pattern(ssh, host), key.trim()));
+        }
+        let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default().join(".ssh");
+        let users = ["known_hosts", "known_hosts2"].map(|name| home.join(name));
+        let mut lines = String::new();
+        for path in [self.known_hosts()?].into_iter().chain(users).chain(["/etc/ssh/ssh_known_hosts".into()])
+        {
+            match std::fs::read_to_string(&path) {
+                Ok(text) => {
+                    lines.push_str(&text);
+                    lines.push('\n');
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(lines)
+    }
+
     /// The file with the host keys that were generated or accepted.
     ///
     /// # Errors

@@ -47,12 +47,14 @@ struct Desired<'a> {
 
 /// `nodes/<node>/state.json`. No times of looks in it: it changes when the machine does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct State {
+pub struct State {
     schema: u32,
-    reach: Reach,
+    /// How it answered.
+    pub reach: Reach,
     os: Option<Os>,
     system: Option<StorePath>,
-    node: Option<NodeState>,
+    /// Its Node.
+    pub node: Option<NodeState>,
     installation: Option<String>,
     joined: Option<Role>,
     removed: bool,
@@ -62,11 +64,15 @@ struct State {
     config_hash: Option<String>,
 }
 
+/// A Node as it was last seen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct NodeState {
-    ready: bool,
-    cordon: Cordon,
-    version: Version,
+pub struct NodeState {
+    /// The Ready condition.
+    pub ready: bool,
+    /// Who cordoned it.
+    pub cordon: Cordon,
+    /// The kubelet's version.
+    pub version: Version,
 }
 
 /// `k8s/members/<node>`.
@@ -114,6 +120,30 @@ pub fn former(store: &dyn Store, cluster: &Cluster) -> io::Result<BTreeMap<Machi
         }
     }
     Ok(former)
+}
+
+/// What was last recorded of a machine.
+#[derive(Debug, Clone, Default)]
+pub struct Recorded {
+    /// As it was last configured.
+    pub machine: Option<Machine>,
+    /// As it was last seen.
+    pub state: Option<State>,
+}
+
+/// Reads what was last recorded of a machine. What cannot be understood counts as not recorded.
+///
+/// # Errors
+/// When the state directory could not be read.
+pub fn recorded(store: &dyn Store, name: &MachineName) -> io::Result<Recorded> {
+    let config = store.read(&layout::config(name))?;
+    let config = config.and_then(|bytes| serde_json::from_slice::<Config<Machine>>(&bytes).ok());
+    let state = store.read(&layout::seen(name))?;
+    let state = state.and_then(|bytes| serde_json::from_slice::<State>(&bytes).ok());
+    Ok(Recorded {
+        machine: config.filter(|config| config.schema == SCHEMA).map(|config| config.machine),
+        state: state.filter(|state| state.schema == SCHEMA),
+    })
 }
 
 /// The digest to put back, if somebody removed a machine's `config-hash`.

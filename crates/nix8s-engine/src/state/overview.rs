@@ -307,6 +307,8 @@ impl Overview {
             | What::MarkedDelete { .. }
             | What::Undeleted { .. }
             | What::Retry { .. }
+            | What::WaitBegan { .. }
+            | What::WaitEnded { .. }
             | What::HooksKnown { .. }
             | What::Rebuild { .. }
             | What::Reinstall { .. }

@@ -69,9 +69,18 @@ pub fn refresh(store: &dyn Store, past: &Past, snapshot: u64) -> io::Result<u64>
     if end.seq - snapshot < EVENTS_AFTER_MAX {
         return Ok(snapshot);
     }
-    let nix8s = env!("CARGO_PKG_VERSION").to_owned();
-    let content = Snapshot { schema: VERSION, nix8s, place: end, past };
-    let bytes = serde_json::to_vec(&content).map_err(io::Error::other)?;
-    store.write(layout::SNAPSHOT, &bytes)?;
+    keep(store, past)?;
     Ok(end.seq)
+}
+
+/// Writes a snapshot of the past as of the log's end.
+///
+/// # Errors
+/// When it could not be written.
+pub fn keep(store: &dyn Store, past: &Past) -> io::Result<()> {
+    let place = store.end().unwrap_or_default();
+    let nix8s = env!("CARGO_PKG_VERSION").to_owned();
+    let content = Snapshot { schema: VERSION, nix8s, place, past };
+    let bytes = serde_json::to_vec(&content).map_err(io::Error::other)?;
+    store.write(layout::SNAPSHOT, &bytes)
 }

@@ -30,9 +30,11 @@ const FULL: &str = "error: writing to file: No space left on device";
 impl SimExec {
     pub(super) async fn here(&self, command: &Command) -> Result<Output, ExecError> {
         Ok(match words(command).as_slice() {
-            ["nix", "eval", "--json", attribute] => self.evaluate(attribute).await,
-            ["nix", "build", "--no-link", "--print-out-paths", attribute] => self.build(attribute).await,
-            ["nix", "copy", "--substitute-on-destination", "--to", store, path] => {
+            ["nix", "eval", _, _, "--json", attribute] => self.evaluate(attribute).await,
+            ["nix", "build", _, _, "--no-link", "--print-out-paths", attribute] => {
+                self.build(attribute).await
+            }
+            ["env", _, "nix", "copy", _, _, _, "--substitute-on-destination", "--to", store, path] => {
                 self.copy(store, path).await
             }
             ["nixos-anywhere", rest @ ..] => self.install(rest, command).await,

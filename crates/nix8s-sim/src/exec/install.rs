@@ -6,6 +6,7 @@ use nix8s_core::observed::Mark;
 use nix8s_core::tool::Command;
 use nix8s_core::tool::FILES;
 use nix8s_core::tool::Output;
+use nix8s_core::tool::nixos_anywhere::EXTRA;
 use nix8s_core::tool::nixos_anywhere::IDENTITY_FILE;
 
 use super::Connection;
@@ -24,13 +25,16 @@ use crate::world::system::Kind;
 
 impl SimExec {
     pub(super) async fn install(&self, arguments: &[&str], command: &Command) -> Output {
-        let [first @ .., "--extra-files", FILES, "--phases", "kexec,disko,install,reboot"] = arguments else {
+        let [first @ .., "--extra-files", extra, "--phases", "kexec,disko,install,reboot"] = arguments else {
             return super::unknown(command);
         };
+        if *extra != format!("{FILES}/{EXTRA}") {
+            return super::unknown(command);
+        }
         let ["--flake", flake, "--target-host", target, ..] = first else {
             return super::unknown(command);
         };
-        let mark = command.files.get(IDENTITY_FILE.trim_start_matches('/'));
+        let mark = command.files.get(&format!("{EXTRA}{IDENTITY_FILE}"));
         let mark: Option<Mark> = mark.and_then(|file| serde_json::from_str(file.text.expose()).ok());
         let address = target.rsplit('@').next().unwrap_or_default();
         let found =

@@ -3,6 +3,7 @@
 //! Nothing outside memory is read or written. A run depends on its seed and on what it starts from alone, so that one
 //! that is worth a look can be had again.
 
+pub mod recorded;
 pub mod run;
 pub mod spread;
 pub mod tally;
@@ -35,6 +36,8 @@ pub struct Start {
     pub world: Option<World>,
     /// What is remembered.
     pub store: Memory,
+    /// The world is like the one that was last recorded of real machines, and this had to be assumed for it.
+    pub assumed: Option<Vec<String>>,
 }
 
 /// How to rehearse.

@@ -30,6 +30,8 @@ pub struct Rehearsal {
     pub cluster: ClusterName,
     /// What the runs started from.
     pub from: From,
+    /// What was not recorded, and was taken for granted.
+    pub assumed: Vec<String>,
     /// How much went wrong.
     pub faults: &'static str,
     /// The seed of the first run.
@@ -72,6 +74,8 @@ pub enum From {
     KeptWorld,
     /// Blank machines.
     BlankMachines,
+    /// Machines like the real ones, as they were last recorded.
+    Recorded,
 }
 
 /// A run that is worth a look.
@@ -217,7 +221,12 @@ pub fn tally(start: &Start, settings: Settings, runs: &[Run]) -> Rehearsal {
     let waits = waits(runs);
     Rehearsal {
         cluster: start.cluster.name.clone(),
-        from: if start.world.is_some() { From::KeptWorld } else { From::BlankMachines },
+        from: match (&start.assumed, &start.world) {
+            (Some(_), _) => From::Recorded,
+            (None, Some(_)) => From::KeptWorld,
+            (None, None) => From::BlankMachines,
+        },
+        assumed: start.assumed.clone().unwrap_or_default(),
         faults: match settings.faults {
             Level::None => "none",
             Level::Some => "some",

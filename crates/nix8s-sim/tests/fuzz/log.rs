@@ -4,6 +4,7 @@ use nix8s_core::event::EVENT_VERSION;
 use nix8s_core::event::Event;
 use nix8s_core::event::What;
 use nix8s_core::past::Past;
+use nix8s_core::plan::Cause;
 use nix8s_core::plan::Effect;
 use nix8s_engine::port::Place;
 use nix8s_engine::port::Store;
@@ -31,7 +32,7 @@ pub fn events(random: &mut Random) -> Vec<Event> {
 fn what(random: &mut Random) -> What {
     let machine = || ["cp1", "w1", "w2"][0].parse().unwrap();
     let effect = || Effect::Cordon { machine: machine() };
-    match random.between(0, 7) {
+    match random.between(0, 8) {
         0 => What::RunStarted { command: "apply".to_owned() },
         1 => What::RunEnded { outcome: "converged".to_owned() },
         2 => What::Started { effect: effect() },
@@ -40,6 +41,11 @@ fn what(random: &mut Random) -> What {
         }
         4 => What::ClusterFound,
         5 => What::MarkedDelete { machine: machine(), lost: random.chance(500) },
+        7 => What::WaitBegan {
+            machine: random.chance(500).then(machine),
+            cause: Cause::Silent,
+            text: "line\nend \"ü\"".to_owned(),
+        },
         6 => What::LostSight { machine: machine() },
         _ => What::Retry { machine: machine() },
     }

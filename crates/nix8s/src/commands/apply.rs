@@ -23,7 +23,9 @@ use crate::commands::complete;
 use crate::commands::consent;
 use crate::commands::consent::Asked;
 use crate::commands::consent::Asker;
-use crate::commands::needs_none;
+use crate::commands::host_key;
+use crate::commands::host_key::Accepted;
+use crate::commands::needs_systems;
 use crate::commands::permit;
 use crate::commands::permit::PermitArgs;
 use crate::commands::project;
@@ -63,22 +65,27 @@ pub struct ApplyArgs {
     /// `bootstrap.phases`
     #[arg(long, value_name = "PHASE", add = ArgValueCandidates::new(complete::phases))]
     phase: Option<String>,
+    /// The SSH host key of a machine, as NODE=SHA256:...: it counts from now on, if it is what the machine shows; may be
+    /// repeated
+    #[arg(long, value_name = "NODE=FINGERPRINT", value_parser = host_key::accepted)]
+    accept_host_key: Vec<Accepted>,
     #[command(flatten)]
     permit: PermitArgs,
 }
 
 /// Does what the plan says.
 pub fn run(cx: &Cx<'_>, args: &ApplyArgs) -> Result<Exit, CliError> {
-    let ApplyArgs { cluster, yes, timeout, phase, permit } = args;
+    let ApplyArgs { cluster, yes, timeout, phase, accept_host_key, permit } = args;
     let fleet = project::fleet(cx)?;
     let mut cluster = project::changing(&fleet, cluster.as_deref())?;
-    needs_none(cx.global, "apply", &cluster, &Past::default())?;
+    host_key::accept(cx, &fleet, &cluster, accept_host_key)?;
+    needs_systems(cx, "apply", &cluster, &Past::default())?;
     if let Some(timeout) = timeout {
         Arc::make_mut(&mut cluster).reconciler.timeout = *timeout;
     }
     let state = world::open_to_plan(cx, &cluster.name, "apply")?;
     let past = world::past(&state)?;
-    needs_none(cx.global, "apply", &cluster, &past)?;
+    needs_systems(cx, "apply", &cluster, &past)?;
     let asked = consent::who(*yes);
     let denied = match asked {
         Asked::Policy => permit::denied(fleet.policy, permit, &past),

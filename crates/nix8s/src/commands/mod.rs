@@ -10,6 +10,7 @@ pub mod exec;
 pub mod explain;
 pub mod graph;
 mod here;
+mod host_key;
 mod identity;
 pub mod init;
 pub mod logs;
@@ -172,9 +173,14 @@ fn needs_machines(global: &Global, command: &str) -> Result<(), CliError> {
     if global.simulate { Ok(()) } else { Err(no_machines(command)) }
 }
 
-/// The same for commands that can do without machines: a cluster that is left alone as a whole has scripts of its own.
-fn needs_none(global: &Global, command: &str, cluster: &Cluster, past: &Past) -> Result<(), CliError> {
-    if global.simulate || looked_at(cluster, past).is_empty() {
+/// The same for commands that work on machines: their systems are built from a flake. A cluster that is left alone as a whole
+/// needs none.
+fn needs_systems(cx: &Cx<'_>, command: &str, cluster: &Cluster, past: &Past) -> Result<(), CliError> {
+    if cx.global.simulate || looked_at(cluster, past).is_empty() {
+        return Ok(());
+    }
+    let folder = project::folder(cx).unwrap_or_default();
+    if folder.join("flake.nix").is_file() {
         return Ok(());
     }
     let hint = "A cluster whose machines are all left alone (`skip: true`) is worked on for real: its scripts run here.";
@@ -182,7 +188,9 @@ fn needs_none(global: &Global, command: &str, cluster: &Cluster, past: &Past) ->
 }
 
 fn no_machines(command: &str) -> CliError {
-    let message = format!("`{command}` on real machines comes with a later version of nix8s");
+    let message = format!(
+        "`{command}` on real machines comes with a later version of nix8s where there is no flake with their systems"
+    );
     let hint = format!(
         "`nix8s {command} --simulate` does all of it on simulated machines made from your configuration."
     );

@@ -8,11 +8,12 @@ use clap_complete::engine::ArgValueCandidates;
 use indicatif::ProgressBar;
 use indicatif::ProgressStyle;
 use nix8s_core::model::Cluster;
-use nix8s_core::past::Past;
 use nix8s_engine::stop::Stop;
 use nix8s_sim::rehearse;
 use nix8s_sim::rehearse::Settings;
 use nix8s_sim::rehearse::Start;
+use nix8s_sim::rehearse::recorded;
+use nix8s_sim::rehearse::recorded::Like;
 use nix8s_sim::rehearse::run::Run;
 use nix8s_sim::rehearse::tally;
 use nix8s_sim::rehearse::tally::Rehearsal;
@@ -38,7 +39,7 @@ use crate::report::screen::Time;
 
 const EXAMPLES: &str = "\
 Examples:
-  nix8s rehearse                                        from blank machines, 100 times
+  nix8s rehearse                                        from what is recorded of the machines, 100 times
   nix8s rehearse prod --simulate --faults many          from the simulated world as it is kept
   nix8s rehearse prod --simulate --runs 1 --seed 37 -v  one run, with its story
   nix8s rehearse --runs 1000 -o json                    for programs
@@ -111,16 +112,18 @@ pub fn run(cx: &Cx<'_>, args: &RehearseArgs) -> Result<Exit, CliError> {
 fn start(cx: &Cx<'_>, cluster: &Arc<Cluster>, permit: &PermitArgs) -> Result<Start, CliError> {
     let state = world::open_to_read(cx, &cluster.name)?;
     let past = world::past(&state)?;
-    if !cx.global.simulate && past != Past::default() {
-        let name = &cluster.name;
-        let message =
-            format!("rehearsing with what is known of {name}'s real machines comes with a later version");
-        let hint = format!("`nix8s rehearse {name} --simulate` starts from the simulated world.");
-        return Err(CliError::new(Exit::Program, message).hint(hint));
-    }
     let permit = permit.permit(cluster, &past, BTreeSet::new())?;
+    let seed = cx.global.seed.unwrap_or(world::SEED);
+    if !cx.global.simulate
+        && let Some(like) =
+            recorded::like(cluster, &*state, seed).map_err(|error| world::unreadable(&state, error))?
+    {
+        let Like { world, store, assumed } = like;
+        let cluster = Arc::clone(cluster);
+        return Ok(Start { cluster, permit, world: Some(world), store, assumed: Some(assumed) });
+    }
     let (kept, store) = world::copied(cx.global, cluster, &state)?;
-    Ok(Start { cluster: Arc::clone(cluster), permit, world: kept, store })
+    Ok(Start { cluster: Arc::clone(cluster), permit, world: kept, store, assumed: None })
 }
 
 fn rehearsed(cx: &Cx<'_>, start: &Start, settings: Settings, stop: &Stop) -> Option<Vec<Run>> {
@@ -217,7 +220,8 @@ mod tests {
 
     fn rehearsal(ends: Vec<End>) -> Rehearsal {
         let cluster = Arc::new(sample::cluster(1, 1));
-        let start = Start { cluster, permit: Permit::default(), world: None, store: Memory::new() };
+        let start =
+            Start { cluster, permit: Permit::default(), world: None, store: Memory::new(), assumed: None };
         let settings = Settings { runs: 3, seed: 5, faults: Level::Many };
         let run = |(seed, end): (u64, End)| Run { seed, end, ..Run::of(seed) };
         let runs: Vec<Run> = (5..).zip(ends).map(run).collect();

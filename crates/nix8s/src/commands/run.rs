@@ -26,7 +26,7 @@ use serde_json::json;
 
 use crate::commands::Cx;
 use crate::commands::complete;
-use crate::commands::needs_none;
+use crate::commands::needs_systems;
 use crate::commands::permit;
 use crate::commands::permit::PermitArgs;
 use crate::commands::project;
@@ -81,7 +81,7 @@ pub fn run(cx: &Cx<'_>, args: &RunArgs) -> Result<Exit, CliError> {
     refuse(cx)?;
     let fleet = project::fleet(cx)?;
     let wanted = project::changing(&fleet, cluster.as_deref())?;
-    needs_none(cx.global, "run", &wanted, &Past::default())?;
+    needs_systems(cx, "run", &wanted, &Past::default())?;
     let state = world::open_to_plan(cx, &wanted.name, "run")?;
     let patience = wanted.reconciler.timeout + PATIENCE;
     let board = Shared::new(Board::new(wanted.name.as_str(), Timestamp::now(), patience));
@@ -156,7 +156,7 @@ impl Keeper<'_> {
             past.apply(&Event { v: EVENT_VERSION, at: Timestamp::now(), seq: 0, run: String::new(), what });
         }
         let permit = none.permit(cluster, &past, permit::denied(policy, &none, &past))?;
-        needs_none(self.cx.global, "run", cluster, &past)?;
+        needs_systems(self.cx, "run", cluster, &past)?;
         let behind = world::behind(self.cx, cluster, self.state, permit)?;
         let watched =
             project::folder(self.cx).map(|folder| watcher::watch_paths(&folder, cluster, &self.caller));
@@ -203,7 +203,7 @@ impl Keeper<'_> {
                 .hint("Nothing is removed for that: `nix8s reset` takes a cluster down.")
                 .hint(format!("There are {}.", names.into_iter().collect::<Vec<_>>().join(", "))));
         };
-        needs_none(self.cx.global, "run", found, &world::past(self.state)?)?;
+        needs_systems(self.cx, "run", found, &world::past(self.state)?)?;
         Ok((Arc::clone(found), fleet.policy))
     }
 }

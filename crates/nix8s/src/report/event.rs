@@ -10,6 +10,7 @@ use crate::output::Paint;
 use crate::output::clean;
 use crate::report::lines::took;
 use crate::report::names::count;
+use crate::report::waits::cause_name;
 use crate::report::words;
 
 /// One event: when, what became of what.
@@ -31,6 +32,7 @@ pub fn machine(what: &What) -> Option<&MachineName> {
         What::Started { effect } | What::Done { effect, .. } | What::Failed { effect, .. } => {
             effect.machine()
         }
+        What::WaitBegan { machine, .. } | What::WaitEnded { machine, .. } => machine.as_ref(),
         What::Recognised { machine, .. }
         | What::Joined { machine, .. }
         | What::LostSight { machine }
@@ -75,6 +77,17 @@ fn text(what: &What, paint: Paint) -> String {
         What::MarkedDelete { machine, lost: true } => saw("asked   ", machine, "let it leave; it is lost"),
         What::Undeleted { machine } => saw("asked   ", machine, "keep it, or let it come back"),
         What::Retry { machine } => saw("asked   ", machine, "try again what was given up"),
+        What::WaitBegan { machine, cause, text } => {
+            let (word, cause) = (paint.yellow("waits   "), cause_name(*cause));
+            match machine {
+                Some(machine) => format!("{word} {}: {cause}: {}", paint.bold(machine), clean(text)),
+                None => format!("{word} {cause}: {}", clean(text)),
+            }
+        }
+        What::WaitEnded { machine, cause, took_ms } => {
+            let machine = machine.as_ref().map_or(String::new(), |name| format!("{}: ", paint.bold(name)));
+            format!("{} {machine}{}, {}", paint.cyan("goes on "), cause_name(*cause), took(*took_ms))
+        }
         What::HooksKnown { names } => {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use nix8s_core::event::Event;
 use nix8s_core::event::What;
 use nix8s_core::model::MachineName;
+use nix8s_core::plan::Cause;
 use nix8s_core::plan::Effect;
 use nix8s_core::plan::EffectKind;
 use nix8s_core::plan::FailureClass;
@@ -32,6 +33,25 @@ pub struct Run {
     pub cluster: Vec<Span>,
     /// What was seen and asked meanwhile.
     pub marks: Vec<Mark>,
+    /// What was waited for, as it began.
+    pub waits: Vec<Waited>,
+}
+
+/// A time that something was waited for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Waited {
+    /// The machine; `None`: the cluster.
+    pub machine: Option<MachineName>,
+    /// Why, for programs.
+    pub cause: Cause,
+    /// Why, as it was said when it began.
+    pub text: String,
+    /// When it began.
+    pub from: Timestamp,
+    /// When it ended, or its run did.
+    pub to: Timestamp,
+    /// Whether it ended before its run did.
+    pub is_over: bool,
 }
 
 /// A step, from its beginning to its end.
@@ -110,6 +130,7 @@ impl Run {
             machines: BTreeMap::new(),
             cluster: Vec::new(),
             marks: Vec::new(),
+            waits: Vec::new(),
         }
     }
 
@@ -178,6 +199,22 @@ impl Run {
             }
             What::Undeleted { .. } => self.mark(event, "asked: keep it, or let it come back", News::Good),
             What::Retry { .. } => self.mark(event, "asked: try again what was given up", News::Good),
+            What::WaitBegan { machine, cause, text } => self.waits.push(Waited {
+                machine: machine.clone(),
+                cause: *cause,
+                text: text.clone(),
+                from: event.at,
+                to: event.at,
+                is_over: false,
+            }),
+            What::WaitEnded { machine, cause, .. } => {
+                let is_it =
+                    |wait: &&mut Waited| !wait.is_over && wait.machine == *machine && wait.cause == *cause;
+                if let Some(wait) = self.waits.iter_mut().rev().find(is_it) {
+                    wait.to = event.at;
+                    wait.is_over = true;
+                }
+            }
             What::HooksKnown { .. } => {}
             What::Rebuild { .. } => self.mark(event, "asked: roll its system out again", News::Good),
             What::Reinstall { scope: Some(_), .. } => {
@@ -192,13 +229,16 @@ impl Run {
         }
     }
 
-    /// Steps that nobody heard of again went on until the run was last heard of, as far as anybody can say.
+    /// Steps that nobody heard of again, and waits, went on until the run was last heard of, as far as anybody can say.
     fn finish(mut self) -> Self {
         let to = self.to;
         for span in self.machines.values_mut().flatten().chain(&mut self.cluster) {
             if span.end == End::Unknown {
                 span.to = to;
             }
+        }
+        for wait in self.waits.iter_mut().filter(|wait| !wait.is_over) {
+            wait.to = to;
         }
         self
     }
@@ -294,6 +334,30 @@ mod tests {
         let span = &runs[0].machines.values().next().unwrap()[0];
         assert_eq!((span.to.as_second(), &span.end), (12, &End::Unknown));
         assert!(runs[0].marks[0].is_bad);
+    }
+
+    #[test]
+    fn a_wait_lasts_until_it_ends_or_its_run_does() {
+        let machine = Some("w1".parse().unwrap());
+        let began = |cause| What::WaitBegan { machine: machine.clone(), cause, text: "no answer".to_owned() };
+        let ended = What::WaitEnded { machine: machine.clone(), cause: Cause::Silent, took_ms: 20_000 };
+        let events = log(
+            "r1",
+            vec![
+                (0, What::RunStarted { command: "apply".to_owned() }),
+                (5, began(Cause::Silent)),
+                (25, ended),
+                (30, began(Cause::GivenUp)),
+                (40, What::RunEnded { outcome: "waits-outside".to_owned() }),
+            ],
+        );
+        let runs = runs(&events);
+        let told: Vec<(Cause, i64, i64, bool)> = runs[0]
+            .waits
+            .iter()
+            .map(|wait| (wait.cause, wait.from.as_second(), wait.to.as_second(), wait.is_over))
+            .collect();
+        assert_eq!(told, [(Cause::Silent, 5, 25, true), (Cause::GivenUp, 30, 40, false)]);
     }
 
     #[test]

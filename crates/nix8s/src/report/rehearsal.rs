@@ -42,6 +42,12 @@ pub fn render(rehearsal: &Rehearsal, replay: &dyn Fn(u64) -> String, detail: Det
     if detail == Detail::Quiet {
         return out;
     }
+    if !rehearsal.assumed.is_empty() {
+        section(&mut out, "What was not recorded, and was assumed", paint);
+        for assumed in &rehearsal.assumed {
+            let _ = writeln!(out, "  {}", clean(assumed));
+        }
+    }
     if let Some(durations) = &rehearsal.durations {
         section(&mut out, "Time until everything is as configured, simulated", paint);
         distribution(&mut out, durations, paint);
@@ -68,6 +74,7 @@ fn headline(out: &mut String, rehearsal: &Rehearsal, paint: Paint) {
     let from = match rehearsal.from {
         From::KeptWorld => "the simulated world as it is",
         From::BlankMachines => "blank machines",
+        From::Recorded => "machines as they were last recorded",
     };
     let faults = match rehearsal.faults {
         "none" => "no",

@@ -70,3 +70,47 @@ fn time_cannot_be_watched_in_a_rehearsal() {
     assert_eq!(ran.code, 64, "{}", ran.all());
     assert_eq!(Project::new(SMALL).run(&["rehearse", "--runs", "0"]).code, 64);
 }
+
+/// A project whose cluster is recorded as one of real machines.
+fn recorded() -> Project {
+    let project = Project::new(SMALL);
+    assert_eq!(project.run(&["apply", "--simulate", "--yes"]).code, 0);
+    let state = project.path().join("state");
+    std::fs::rename(state.join("prod.sim"), state.join("prod")).unwrap();
+    std::fs::write(state.join("prod/kind"), "real\n").unwrap();
+    for entry in std::fs::read_dir(state.join("prod")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.file_name().unwrap().to_str().unwrap().starts_with("world") {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+    project
+}
+
+#[test]
+fn a_rehearsal_of_real_machines_begins_with_what_was_recorded_and_names_what_was_not() {
+    let project = recorded();
+    let before = project.state("prod");
+    let rehearse = |faults: &str| project.run(&["rehearse", "--runs", "2", "--faults", faults, "-o", "json"]);
+    let ran = rehearse("none");
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    let told = &ran.json()["rehearsals"][0];
+    assert_eq!((&told["from"], &told["converged"]), (&"recorded".into(), &2.into()), "{told:#}");
+    let assumed = told["assumed"].to_string();
+    assert!(assumed.contains("every secret exists") && assumed.contains("labels"), "{assumed}");
+    let busy = told["worst"]["steps"].to_string();
+    assert!(!busy.contains("install") && !busy.contains("join"), "everything is there already: {told:#}");
+    // A change rolls, in spite of faults; a machine more is blank.
+    let more = "      w3: { node: metal, role: worker, ip: 10.0.0.23 }\nprovisioning:";
+    let yaml = SMALL.replace("'1.34'", "'1.35'").replace("provisioning:", more);
+    project.write("nix8s.yaml", yaml.as_bytes());
+    let ran = rehearse("some");
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    let told = &ran.json()["rehearsals"][0];
+    assert!(told["assumed"].to_string().contains("prod-w3: never installed"), "{told:#}");
+    assert!(told["interrupted"]["workers_taken"] == 1, "{told:#}");
+    assert_eq!(project.state("prod"), before, "nothing is written");
+    let ran = project.run(&["rehearse", "--runs", "1"]);
+    assert!(ran.stdout.contains("from machines as they were last recorded"), "{}", ran.all());
+    assert!(ran.stdout.contains("What was not recorded, and was assumed"), "{}", ran.all());
+}

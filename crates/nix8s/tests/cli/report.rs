@@ -27,6 +27,8 @@ fn a_report_tells_of_every_machine_and_run_and_gives_no_secret_away() {
         "3 of 3",
         "converged",
         "asked: roll its system out again",
+        "What it waited for",
+        "back-off",
         "switch",
     ] {
         assert!(page.contains(told), "{told}");

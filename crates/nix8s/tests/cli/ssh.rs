@@ -101,6 +101,15 @@ fn a_machine_is_logged_in_to_only_if_its_host_key_is_known() {
     assert_eq!((ran.code, ran.stdout.as_str()), (255, ""));
     assert!(ran.stderr.contains("Host key verification failed"), "{}", ran.stderr);
 
+    // A person says which it is: only that one counts, and only if the machine shows it.
+    let accept = |key: &str| run(&project, &["apply", "--accept-host-key", &format!("w1={key}")]);
+    let ran = accept("SHA256:anothers");
+    assert_eq!(ran.code, 4, "{}", ran.stderr);
+    let shows = ran.stderr.split_whitespace().find(|word| word.starts_with("SHA256:")).unwrap().to_owned();
+    assert!(accept(&shows).stderr.contains("counts from now on"));
+    let ran = run(&project, &["ssh", "w1", "--", "echo", "in"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, "in\n"), "{}", ran.stderr);
+
     // The configuration knows it. Arguments arrive as they are.
     server.configure(&project, &format!(", hostKey: '{}'", server.host_key));
     let ran = run(&project, &["ssh", "w1", "--", "printf", "<%s>", "it's $HOME; \"x\"", "a\nb", ""]);

@@ -69,17 +69,28 @@ if [ -e "$root/etc/NIXOS" ] || [ -e "$root/run/current-system" ]; then
     show system "$root/run/current-system/etc/nix8s/system.json"
   section boots
   readlink -f "$root/nix/var/nix/profiles/system" | lines
+  # What is valid in the store has all that it refers to.
   section copied
-  for l in "$root"/nix/var/nix/profiles/system-*-link "$root"/nix/var/nix/gcroots/nix8s/*; do
-    if [ -e "$l" ]; then readlink -f "$l" | lines; fi
+  set --
+  for s in "$root"/nix/store/*-nixos-system-*; do
+    case $s in *.drv) ;; *) [ ! -d "$s" ] || set -- "$@" "$s" ;; esac
   done
+  if [ $# -gt 0 ] && invalid=$(nix-store --check-validity --print-invalid "$@"); then
+    for s in "$@"; do
+      case "
+$invalid
+" in *"
+$s
+"*) ;; *) printf ' %s\n' "$s" ;; esac
+    done
+  fi
 fi
 [ ! -e "$root/var/lib/nix8s/switch/armed.json" ] || section armed
 
 section kubelet
 systemctl is-active k3s.service k3s-agent.service kubelet.service k0scontroller.service k0sworker.service \
   rke2-server.service rke2-agent.service | lines
-for d in /var/lib/rancher/k3s/server/db/etcd/member /var/lib/rancher/k3s/server/db/state.db /var/lib/etcd/member \
+for d in /var/lib/rancher/k3s/server/db/etcd /var/lib/rancher/k3s/server/db/state.db /var/lib/etcd/member \
   /var/lib/k0s/etcd/member; do
   if [ -e "$root$d" ]; then section datastore && break; fi
 done

@@ -10,6 +10,8 @@ use crate::model::Ssh;
 use crate::model::Sudo;
 
 use super::Connection;
+use super::FILES;
+use super::KNOWN_HOSTS;
 use super::Output;
 
 /// Where nix8s keeps what its connections need.
@@ -94,6 +96,21 @@ pub fn connect(ssh: &Ssh, host: &str, kept: &Kept, asks: Asks, connection: Conne
 /// A value of an option that may hold spaces (`ssh_config`(5), "Arguments may optionally be enclosed in double quotes").
 fn quoted(value: &str) -> String {
     format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// Options for a program that runs ssh by itself, as `ssh_config`(5) has them: host keys are verified there too (X-12, N-24).
+pub fn options(ssh: &Ssh) -> Vec<String> {
+    let mut options = vec![
+        format!("UserKnownHostsFile={FILES}/{KNOWN_HOSTS}"),
+        "GlobalKnownHostsFile=/dev/null".to_owned(),
+        "StrictHostKeyChecking=yes".to_owned(),
+        "BatchMode=yes".to_owned(),
+        "ConnectTimeout=10".to_owned(),
+        "ServerAliveInterval=15".to_owned(),
+        "ServerAliveCountMax=3".to_owned(),
+    ];
+    options.extend(ssh.jump.iter().map(|jump| format!("ProxyJump={jump}")));
+    options
 }
 
 /// Arguments as one line for the login shell at the other end, each in single quotes (POSIX shell, 2.2.2).

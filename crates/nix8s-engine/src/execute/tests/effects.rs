@@ -49,7 +49,14 @@ fn switch() -> Effect {
 }
 
 fn pod(text: &str) -> Pod {
-    Pod { namespace: "default".to_owned(), name: text.to_owned(), bare: false, empty_dir: false }
+    Pod {
+        namespace: "default".to_owned(),
+        name: text.to_owned(),
+        uid: format!("uid of {text}"),
+        ending: false,
+        bare: false,
+        empty_dir: false,
+    }
 }
 
 fn drain() -> Effect {

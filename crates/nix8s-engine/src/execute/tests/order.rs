@@ -69,7 +69,7 @@ async fn a_step_begins_when_those_before_it_are_done_and_on_record() {
 #[tokio::test(start_paused = true)]
 async fn failure_stops_what_follows_and_nothing_else() {
     let fakes = Fakes::new();
-    fakes.exec.on("nix build --no-link --print-out-paths .#nix8sBuilds.c.\"v1.34.1\".w1", [fails(1, "boom")]);
+    fakes.exec.on(".#nix8sBuilds.c.\"v1.34.1\".w1", [fails(1, "boom")]);
     built(&fakes);
     let world = fakes.world(cluster(Distribution::K3s, &["w1", "w2"]));
     let cordon = Effect::Cordon { machine: name("w1") };

@@ -141,6 +141,7 @@ fn legend() -> Markup {
             span { i.failed {} "failed" }
             span { i.unknown {} "not known: the run ended first" }
             span { i style="height:5px;vertical-align:.15rem;background:var(--bad)" {} "seen: silent, or not Ready" }
+            span { i style="height:4px;vertical-align:.5rem;background:var(--warn);opacity:.6" {} "waits" }
             span { i style="width:2px;background:var(--soft)" {} "seen or asked" }
         }
     }
@@ -164,6 +165,7 @@ fn one(run: &Run) -> Markup {
                     @for (machine, span) in &failures { (parts::failure(*machine, span)) }
                 }
             }
+            (parts::waited(run))
             (parts::marks(run))
             @if steps > 0 { (parts::steps(run, STEPS_MAX)) }
         }

@@ -1,12 +1,14 @@
 //! The parts of the page besides timelines: waits, machines, the plan, failures, what was seen, and every step.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use maud::Markup;
 use maud::html;
 use nix8s_core::lifecycle::Stage;
 use nix8s_core::model::MachineName;
 use nix8s_core::permit::Risk;
+use nix8s_core::plan::Cause;
 use nix8s_core::plan::Ends;
 use nix8s_core::plan::FailureClass;
 use nix8s_core::plan::Step;
@@ -19,6 +21,7 @@ use crate::output::clean;
 use crate::report::history::End;
 use crate::report::history::Run;
 use crate::report::history::Span;
+use crate::report::history::Waited;
 use crate::report::html::prose;
 use crate::report::html::took;
 use crate::report::names;
@@ -27,6 +30,7 @@ use crate::report::names::natural;
 use crate::report::plan::View;
 use crate::report::status;
 use crate::report::waits as grouped;
+use crate::report::waits::cause_name;
 use crate::report::words;
 use crate::report::words::Mood;
 use crate::report::words::mood;
@@ -208,6 +212,48 @@ pub fn failure(machine: Option<&MachineName>, span: &Span) -> Markup {
             div.soft.small {
                 (status::date(span.to))
                 @if let Some(hint) = hint { ". " (prose(hint)) }
+            }
+        }
+    }
+}
+
+/// What was waited for in a run, the longest first: causes, not machines, which may be thousands.
+pub fn waited(run: &Run) -> Markup {
+    let mut causes: BTreeMap<Cause, Vec<&Waited>> = BTreeMap::new();
+    for wait in &run.waits {
+        causes.entry(wait.cause).or_default().push(wait);
+    }
+    let length = |wait: &Waited| wait.to.as_millisecond() - wait.from.as_millisecond();
+    let mut rows: Vec<(Cause, &Waited, usize)> = Vec::new();
+    for (cause, waits) in causes {
+        let subjects: BTreeSet<_> = waits.iter().map(|wait| &wait.machine).collect();
+        rows.extend(
+            waits.into_iter().max_by_key(|wait| length(wait)).map(|wait| (cause, wait, subjects.len())),
+        );
+    }
+    rows.sort_by_key(|(_, wait, _)| std::cmp::Reverse(length(wait)));
+    html! {
+        @if !rows.is_empty() {
+            details {
+                summary { "What it waited for" }
+                table {
+                    thead { tr { th { "cause" } th { "waited" } th { "longest" } th { "for example" } } }
+                    tbody {
+                        @for (cause, wait, subjects) in &rows {
+                            tr {
+                                td.mono { (cause_name(*cause)) }
+                                td.short data-is="waited" {
+                                    @if wait.machine.is_some() { (count(*subjects, "machine")) } @else { "the cluster" }
+                                }
+                                td.short data-is="longest" {
+                                    (took(u64::try_from(length(wait)).unwrap_or(0)))
+                                    @if !wait.is_over { ", to the end" }
+                                }
+                                td data-is="for example" { (prose(&wait.text)) }
+                            }
+                        }
+                    }
+                }
             }
         }
     }

@@ -39,6 +39,7 @@ font-size:.72rem;line-height:1.2rem;padding:0 .25rem;color:var(--on);background:
 .failed{background:repeating-linear-gradient(135deg,var(--bad) 0 5px,color-mix(in srgb,var(--bad) 55%,var(--track)) 5px 10px)}
 .unknown{background:repeating-linear-gradient(90deg,var(--other) 0 3px,var(--track) 3px 6px)}
 .mark{position:absolute;top:0;bottom:0;width:2px;background:var(--soft);opacity:.55}
+.wait{position:absolute;top:0;height:4px;min-width:2px;background:var(--warn);opacity:.6;print-color-adjust:exact;-webkit-print-color-adjust:exact}
 .gap{position:absolute;bottom:0;height:5px;min-width:3px;background:var(--bad);print-color-adjust:exact;-webkit-print-color-adjust:exact}
 .legend{display:flex;flex-wrap:wrap;gap:.35rem 1rem;font-size:.82rem;color:var(--soft);margin:.5rem 0}
 .legend i{display:inline-block;width:1.1rem;height:.8rem;border-radius:.2rem;margin-right:.35rem;vertical-align:-.05rem;

@@ -34,6 +34,14 @@ fn events(message: &str) -> Vec<Event> {
         (10, What::Started { effect: effect("prod-w1") }),
         (70, What::Done { effect: effect("prod-w1"), took_ms: 60_000, note: Some(message.to_owned()) }),
         (80, What::LostSight { machine: "prod-w2".parse().unwrap() }),
+        (
+            82,
+            What::WaitBegan {
+                machine: Some("prod-w2".parse().unwrap()),
+                cause: Cause::Silent,
+                text: message.to_owned(),
+            },
+        ),
         (90, What::Started { effect: effect("prod-w2") }),
         (200, What::Failed { effect: effect("prod-w2"), failure }),
         (300, What::RunEnded { outcome: message.to_owned() }),

@@ -1,5 +1,7 @@
 //! A run as bars: a row for each machine, from the beginning of the run on the left to its end on the right.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use maud::Markup;
 use maud::html;
@@ -11,9 +13,11 @@ use crate::report::history::End;
 use crate::report::history::Mark;
 use crate::report::history::Run;
 use crate::report::history::Span;
+use crate::report::history::Waited;
 use crate::report::html::took;
 use crate::report::names::count;
 use crate::report::names::natural;
+use crate::report::waits::cause_name;
 use crate::report::words;
 
 /// Machines of a run that have a row of their own; of more, those on which something failed come first.
@@ -106,6 +110,7 @@ pub fn timeline(run: &Run) -> Markup {
         rows.sort_by_key(|(_, spans)| well(spans));
         rows.truncate(ROWS_MAX);
     }
+    let of = beside(run);
     html! {
         div.timeline {
             div.row.axis {
@@ -116,11 +121,11 @@ pub fn timeline(run: &Run) -> Markup {
                     }
                 }
             }
-            @if !run.cluster.is_empty() || run.marks.iter().any(|mark| mark.machine.is_none()) {
-                (row("the cluster", &run.cluster, run.marks.iter().filter(|m| m.machine.is_none()), &scale))
+            @if !run.cluster.is_empty() || of.contains_key(&None) {
+                (row("the cluster", &run.cluster, of.get(&None), &scale))
             }
             @for (name, spans) in &rows {
-                (row(name.as_str(), spans, run.marks.iter().filter(|m| m.machine.as_ref() == Some(name)), &scale))
+                (row(name.as_str(), spans, of.get(&Some(*name)), &scale))
             }
             @if left_out > 0 {
                 p.soft.small { "and " (count(left_out, "machine")) " on which nothing failed" }
@@ -129,12 +134,36 @@ pub fn timeline(run: &Run) -> Markup {
     }
 }
 
-fn row<'a>(name: &str, spans: &[Span], marks: impl Iterator<Item = &'a Mark>, scale: &Scale) -> Markup {
-    let marks: Vec<&Mark> = marks.collect();
+/// What a row shows besides steps.
+#[derive(Default)]
+struct Beside<'a> {
+    marks: Vec<&'a Mark>,
+    waits: Vec<&'a Waited>,
+}
+
+/// What each row shows besides steps; `None` is the cluster.
+fn beside(run: &Run) -> BTreeMap<Option<&MachineName>, Beside<'_>> {
+    let mut of: BTreeMap<Option<&MachineName>, Beside<'_>> = BTreeMap::new();
+    for mark in &run.marks {
+        of.entry(mark.machine.as_ref()).or_default().marks.push(mark);
+    }
+    for wait in &run.waits {
+        of.entry(wait.machine.as_ref()).or_default().waits.push(wait);
+    }
+    of
+}
+
+fn row(name: &str, spans: &[Span], beside: Option<&Beside<'_>>, scale: &Scale) -> Markup {
+    let (marks, waits) = beside.map_or((&[][..], &[][..]), |of| (&of.marks[..], &of.waits[..]));
     html! {
         div.row {
             div.name title=(name) { (name) }
             div.track {
+                @for wait in waits {
+                    @let left = scale.at(wait.from);
+                    @let told = format!("waits: {}: {}", cause_name(wait.cause), clean(&wait.text));
+                    span.wait style=(format!("left:{left:.2}%;width:{:.2}%", scale.at(wait.to) - left)) title=(told) {}
+                }
                 @for span in spans { (bar(span, scale)) }
                 @for (at, mark) in marks.iter().enumerate() {
                     @if mark.is_bad {
