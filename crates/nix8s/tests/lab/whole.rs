@@ -12,7 +12,7 @@ fn project(lab: &Lab, worker: &str) {
     ));
     let address = |name: &str| lab.host(name).address().to_owned();
     let yaml = format!(
-        "nodes:\n  metal:\n    install: {{ enable: false }}\nclusters:\n  prod:\n    version: v1.34.2+k3s1\n    distribution: k3s\n    \
+        "nodes:\n  metal:\n    install: {{ disk: /dev/sda }}\nclusters:\n  prod:\n    version: v1.34.2+k3s1\n    distribution: k3s\n    \
          provisioner: nixos-anywhere\n    members:\n      cp1: {{ node: metal, role: control-plane, ip: {} }}\n      \
          w1: {{ node: metal, role: worker, ip: {} }}\nprovisioning:\n  nixos-anywhere: {{}}\n",
         address("prod-cp1"),
@@ -40,8 +40,13 @@ fn machines_become_a_cluster_and_a_second_apply_has_nothing_to_do() {
     let Some(lab) = Lab::start_or_skip(&["prod-cp1", "prod-w1"]) else { return };
     let Some(_kubernetes) = lab.kubernetes_or_skip() else { return };
     project(&lab, r#"{ "k3s": "agent" }"#);
+    println!("{}", said(&nix8s(&lab, &["init", "../other"]), 0));
     println!("{}", said(&nix8s(&lab, &["validate"]), 0));
     println!("{}", said(&nix8s(&lab, &["plan"]), 0));
-    println!("{}", said(&nix8s(&lab, &["apply", "--yes", "--timeout", "2m"]), 0));
+    let mut command = Command::new("timeout");
+    command.args(["--foreground", "150", env!("CARGO_BIN_EXE_nix8s"), "apply", "--yes", "--timeout", "2m", "-v"]).current_dir(lab.home().join("flake"));
+    let code = lab.operator(&command).status().unwrap();
+    println!("code {code:?}");
+    println!("{:?}", lab.operator(Command::new("sh").args(["-c", "ps -ef; find .local/state -type f | head -50; cat .local/state/nix8s/prod/events.jsonl | tail -20"])).status());
     println!("{}", said(&nix8s(&lab, &["apply", "--yes", "--timeout", "2m"]), 0));
 }
