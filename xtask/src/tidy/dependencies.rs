@@ -45,6 +45,7 @@ const ALLOWED: &[Allowed] = &[
             "kube",
             "rustix",
             "serde",
+            "serde-saphyr",
             "serde_json",
             "thiserror",
             "tokio",

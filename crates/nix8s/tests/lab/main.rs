@@ -2,5 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says by a panic that it failed")]
 
+mod kubeconfig;
 mod switch;
 mod whole;
