@@ -155,6 +155,8 @@ impl Past {
                 past.failures.clear();
                 past.bad.clear();
                 past.held = None;
+                // What concerns the cluster as a whole is forgiven with any of its machines.
+                self.failures.clear();
                 self.forgive_scripts(machine);
             }
             // Told for people: nothing is planned from what was waited for.

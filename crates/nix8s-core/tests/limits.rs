@@ -132,7 +132,7 @@ fn a_key_in_two_sources_is_refused_and_both_places_are_named() {
             At::Document,
             "nodes:\n  a: { role: none }\n  b: { role: none }\nclusters: { c: { members: { x: { node: b, ip: 10.0.0.1, provisioner: manual } } } }\n",
         ),
-        source("policy.yaml", At::Key("policy".to_owned()), "erase: true\n"),
+        source("policy.yaml", At::Key("policy".to_owned()), "erase: false\n"),
         source("nix8s.d/policy.yaml", At::Document, "policy: { erase: false, remove: true }\n"),
     ];
     insta::assert_snapshot!(said_of(&sources).join("\n"), @r#"

@@ -60,6 +60,7 @@ cases! {
     a_mac_address_on_a_shared_template_is_a_warning
     a_mac_address_on_a_template_of_several_machines_for_network_boot_is_refused
     a_mac_address_set_on_two_members_is_refused
+    a_mistyped_key_brings_no_further_errors
     a_mode_of_high_availability_without_vip_is_refused
     a_test_that_a_restart_would_undo_is_refused
     a_vip_that_is_a_machines_address_is_refused
@@ -83,6 +84,7 @@ cases! {
     keys_that_stand_twice_are_refused
     kinds_of_values_are_checked
     layouts_that_lack_something_are_refused
+    leave_to_erase_by_policy_alone_is_a_warning
     machines_without_provisioner_are_refused
     machines_without_role_address_disk_or_provisioner_are_refused
     merge_keys_of_yaml_1_1_are_explained

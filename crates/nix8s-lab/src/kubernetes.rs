@@ -52,7 +52,8 @@ impl Lab {
         prepare.args(["-c", include_str!("script/api.sh"), "api", &home, &address, &hosts]);
         base::made("make the control plane's certificates", self.operator(&prepare))?;
         for host in self.hosts() {
-            let script = "cp -r /run/lab/operator/root/var/lib/kubernetes/host \"/run/lab/$1/root/etc/lab\"";
+            let script =
+                "cp -r /run/lab/operator/root/var/lib/kubernetes/host/. \"/run/lab/$1/root/etc/lab/\"";
             self.space().script("tell a host of the control plane", script, &[host.name()])?;
         }
 
@@ -125,7 +126,7 @@ impl Kubernetes<'_> {
     /// Waits until what the API server answers is as a jq filter says.
     ///
     /// # Panics
-    /// When it is not after a minute.
+    /// When it is not after three minutes.
     #[track_caller]
     pub fn wait_until(&self, path: &str, filter: &str) {
         const WAIT: &str = r#"cd /var/lib/kubernetes
@@ -136,7 +137,7 @@ impl Kubernetes<'_> {
             done"#;
         let last = self.lab.home().join("answer");
         let mut command = Command::new("timeout");
-        command.args(["60", "sh", "-c", WAIT, "wait", path, filter, &self.address]).arg(&last);
+        command.args(["180", "sh", "-c", WAIT, "wait", path, filter, &self.address]).arg(&last);
         let ended = self.lab.operator(&command).status();
         if !ended.is_ok_and(|status| status.success()) {
             let last = fs::read_to_string(&last).unwrap_or_default();

@@ -74,11 +74,12 @@ impl Lab {
             let public_key = key::make(&host_key)?;
             let address = lab.plug(name, number)?;
             let _ = writeln!(known, "{name},{address} {public_key}");
-            let arguments = [name, text(&host_key)?, text(&authorised)?, text(&list)?];
+            let keys = [text(&host_key)?, text(&authorised)?];
+            let arguments = [name, keys[0], keys[1], text(&list)?, include_str!("toy/lsblk.sh")];
             lab.space.script(
                 &format!("make {name}'s disk"),
                 include_str!("script/disk.sh"),
-                &[name, "256m"],
+                &[name, "512m"],
             )?;
             lab.space.script(&format!("make {name}"), include_str!("script/host.sh"), &arguments)?;
             lab.machines.push(Machine::start(&lab.space, &folder, name, address, public_key)?);

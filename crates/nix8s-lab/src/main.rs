@@ -109,7 +109,7 @@ fn welcome(lab: &Lab, kubernetes: Option<&Kubernetes<'_>>) -> String {
     let first = lab.hosts().next();
     let first = first.as_ref().map_or("HOST", Host::name);
     say(format!("  ssh {first}"));
-    say(format!("  nixos-anywhere --flake ./flake#{first} --target-host root@{first}"));
+    say(format!("  nixos-anywhere --copy-host-keys --flake ./flake#{first} --target-host root@{first}"));
     if let Some(kubernetes) = kubernetes {
         let file = "/var/lib/nix8s/k3s.yaml";
         say(format!("  echo 'cluster-init: true' | ssh {first} 'mkdir -p /var/lib/nix8s; cat > {file}'"));

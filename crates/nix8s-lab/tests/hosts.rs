@@ -9,7 +9,7 @@ use nix8s_lab::Lab;
 /// What the operator is told by ssh.
 fn ssh(lab: &Lab, host: &str, script: &str) -> (i32, String, String) {
     let mut command = Command::new("ssh");
-    command.args(["-o", "BatchMode=yes", "-o", "ConnectTimeout=3", "-o", "ServerAliveInterval=1"]);
+    command.args(["-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=1"]);
     command.args(["-o", "ServerAliveCountMax=3", host, script]);
     let output = lab.operator(&command).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
@@ -31,6 +31,7 @@ fn hosts_boot_and_are_reached_by_name_with_their_own_keys() {
     let (cp1, w1) = (lab.host("cp1"), lab.host("w1"));
     assert_ne!(cp1.read("/etc/machine-id"), w1.read("/etc/machine-id"));
     assert_ne!(cp1.public_key(), w1.public_key());
+    assert_eq!(cp1.sh("cd /sys/class/net; cat */address"), "02:00:00:80:00:0b\n00:00:00:00:00:00");
     // There is no way out.
     assert_eq!(ssh(&lab, "w1", "ip route show default").1, "");
 }

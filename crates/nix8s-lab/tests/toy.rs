@@ -141,7 +141,7 @@ fn the_flake_has_what_nix8s_asks_for_and_one_machine_changes_only_itself() {
     assert_eq!((&first.0, &first.3), (&second.0, &second.3));
     assert_ne!(first.1, second.1);
     assert_ne!(first.2, second.2);
-    assert_eq!((first.3.as_str(), first.4.as_str()), ("1.34.2", "null"));
+    assert_eq!((first.3.as_str(), first.4.as_str()), ("v1.34.2+k3s1", "null"));
     let path = done(&lab, "nix build --no-link --print-out-paths './flake#nix8sBuilds.prod.\"1.34.2\".w1'");
     assert_eq!(path, second.1);
 
@@ -163,14 +163,15 @@ fn a_host_is_installed_over_ssh_and_comes_back_as_nixos() {
         umask 077; echo secret > extra/var/lib/nix8s/token",
     );
     let command = "nixos-anywhere --flake \"$HOME/flake#nix8sConfigurations.prod.\\\"1.34.2\\\".w1\" --target-host root@w1 \
-        --extra-files extra --phases kexec,disko,install,reboot";
+        --copy-host-keys --extra-files extra --chown /var/lib/nix8s/token 0:42 --phases kexec,disko,install,reboot";
 
     // It verifies whom it talks to if it is told how.
     w1.lie();
     let verify = "--ssh-option StrictHostKeyChecking=yes --ssh-option UserKnownHostsFile=.ssh/known_hosts";
-    let (code, _, said) = operator(&lab, &format!("timeout 5 {command} {verify}"));
-    assert_eq!(code, 124, "{said}");
-    assert!(said.contains("Host key verification failed"), "{said}");
+    // It tries for ever.
+    let watch =
+        "until grep -q 'Host key verification failed' log; do kill -0 $pid; sleep 0.1; done; kill $pid";
+    done(&lab, &format!("{command} {verify} > log 2>&1 & pid=$!; {watch}"));
     w1.be_honest();
 
     let (code, stdout, said) = operator(&lab, &format!("{command} {verify}"));
@@ -184,6 +185,15 @@ fn a_host_is_installed_over_ssh_and_comes_back_as_nixos() {
         "755 root /\n600 root /var/lib/nix8s/token"
     );
     assert_eq!((w1.read("/var/lib/nix8s/old"), w1.read("/etc/is-nixos-installer")), (None, None));
+
+    // Its host key is its own still, and a new one when nobody asks for that.
+    done(&lab, "ssh w1 true; nixos-anywhere --flake ./flake#w1 root@w1");
+    w1.wait_for_boot();
+    assert_eq!(running(&w1), system);
+    assert_eq!(w1.read("/var/lib/nix8s/identity.json"), None);
+    let (code, _, said) = operator(&lab, "ssh w1 true");
+    assert_eq!(code, 255);
+    assert!(said.contains("REMOTE HOST IDENTIFICATION HAS CHANGED"), "{said}");
 
     let (code, _, said) = operator(&lab, "nixos-anywhere --flake x#y --vm-test root@w1");
     assert_eq!((code, said.as_str()), (1, "aborted: the stand-in does not know the option --vm-test"));

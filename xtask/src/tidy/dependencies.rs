@@ -13,6 +13,8 @@ struct Allowed {
     package: &'static str,
     ours: &'static [&'static str],
     others: &'static [&'static str],
+    /// Ours that only its tests may use.
+    tests: &'static [&'static str],
 }
 
 /// Every crate, in the order in which they may know each other: core ← engine ← sim ← nix8s.
@@ -32,6 +34,7 @@ const ALLOWED: &[Allowed] = &[
             "thiserror",
             "zeroize",
         ],
+        tests: &[],
     },
     Allowed {
         package: "nix8s-engine",
@@ -50,11 +53,13 @@ const ALLOWED: &[Allowed] = &[
             "thiserror",
             "tokio",
         ],
+        tests: &["nix8s-lab"],
     },
     Allowed {
         package: "nix8s-sim",
         ours: &["nix8s-core", "nix8s-engine"],
         others: &["async-trait", "ipnet", "jiff", "rustix", "serde", "serde_json", "tokio"],
+        tests: &[],
     },
     Allowed {
         package: "nix8s",
@@ -83,14 +88,17 @@ const ALLOWED: &[Allowed] = &[
             "tokio",
             "unicode-width",
         ],
+        tests: &["nix8s-lab"],
     },
     // For tests and for trying things by hand: no release knows it.
-    Allowed { package: LAB, ours: &[], others: &["rustix", "sha2", "tempfile", "thiserror"] },
-    Allowed { package: "xtask", ours: &[], others: &["nix", "serde_json"] },
+    Allowed {
+        package: "nix8s-lab",
+        ours: &[],
+        others: &["rustix", "sha2", "tempfile", "thiserror"],
+        tests: &[],
+    },
+    Allowed { package: "xtask", ours: &[], others: &["nix", "serde_json"], tests: &[] },
 ];
-
-/// The crate of test hosts, which is there for tests.
-const LAB: &str = "nix8s-lab";
 
 /// What core must not be able to reach by any way: time that passes, sockets, other programs, random numbers.
 const OUT_OF_REACH_OF_CORE: &[&str] =
@@ -141,14 +149,18 @@ fn direct(metadata: &Value, allowed: &[Allowed]) -> Vec<String> {
             complaints.push(format!("{name} has no row in xtask/src/tidy/dependencies.rs"));
             continue;
         };
-        let mut unused: BTreeSet<&str> = row.ours.iter().chain(row.others).copied().collect();
+        let mut unused: BTreeSet<&str> =
+            row.ours.iter().chain(row.others).chain(row.tests).copied().collect();
         for dependency in package["dependencies"].as_array().into_iter().flatten() {
             let used = dependency["name"].as_str().unwrap_or_default();
-            // Tests may use what they like, the lab too, except that no crate's tests reach up the order of crates.
-            if dependency["kind"].as_str() == Some("dev") && (used == LAB || !ours.contains(used)) {
+            // Tests may use what they like, except that no crate's tests reach up the order of crates.
+            let is_for_tests = dependency["kind"].as_str() == Some("dev");
+            if is_for_tests && !ours.contains(used) {
                 continue;
             }
-            let is_allowed = row.ours.contains(&used) || row.others.contains(&used);
+            let is_allowed = row.ours.contains(&used)
+                || row.others.contains(&used)
+                || is_for_tests && row.tests.contains(&used);
             if is_allowed {
                 unused.remove(used);
             } else {
@@ -214,7 +226,7 @@ mod tests {
     use super::super::tests::with;
     use super::*;
 
-    const ONLY: &[Allowed] = &[Allowed { package: "a", ours: &["b"], others: &["serde"] }];
+    const ONLY: &[Allowed] = &[Allowed { package: "a", ours: &["b"], others: &["serde"], tests: &[] }];
 
     fn complaints(dependencies: &Value) -> Vec<String> {
         let packages = json!([{ "name": "a", "dependencies": dependencies }]);
@@ -227,6 +239,18 @@ mod tests {
         assert_eq!(complaints(&fine), Vec::<String>::new());
         let kube = json!([{ "name": "b", "kind": null }, { "name": "serde", "kind": null }, { "name": "kube", "kind": null }]);
         assert_eq!(complaints(&kube), ["a depends on kube, which it may not"]);
+    }
+
+    #[test]
+    fn what_only_tests_may_use_is_for_tests() {
+        let row = |package, tests| Allowed { package, ours: &[], others: &[], tests };
+        let allowed = [row("a", &["lab"]), row("lab", &[])];
+        let with = |kind: Value| {
+            let a = json!({ "name": "a", "dependencies": [{ "name": "lab", "kind": kind }] });
+            direct(&json!({ "packages": [a, { "name": "lab", "dependencies": [] }] }), &allowed)
+        };
+        assert_eq!(with(json!("dev")), Vec::<String>::new());
+        assert_eq!(with(Value::Null)[0], "a depends on lab, which it may not");
     }
 
     #[test]

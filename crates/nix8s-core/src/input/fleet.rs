@@ -11,8 +11,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::check::identity::Macs;
+use super::code;
 use super::get;
 use super::report::Path;
+use super::report::Problem;
 use super::report::Report;
 use super::resolve::Templates;
 use super::tree::Tree;
@@ -67,8 +69,21 @@ pub fn build(document: &Tree, templates: &Templates, report: &mut Report) -> Fle
             clusters.insert(name, Arc::new(cluster));
         }
     }
+    without_effect(document, report);
     let nixpkgs = get::text(document, &["nixpkgs"]);
     Fleet { clusters, reconciler: cx.reconciler, policy: cx.policy, nixpkgs }
+}
+
+/// Naming a machine is the word that erasing it needs, whatever policy says, and nothing is erased without it.
+fn without_effect(document: &Tree, report: &mut Report) {
+    let Some(erase) = document.at(&["policy", "erase"]).filter(|tree| tree.truth() == Some(true)) else {
+        return;
+    };
+    let above = Path::Root.key("policy");
+    let message = "has no effect: a machine is erased when it is named, and not otherwise".to_owned();
+    let help = Some("name it with --erase NODE, or with nix8s node reinstall NODE".to_owned());
+    let path = &above.key("erase");
+    report.warning(Problem { code: code::NO_EFFECT, span: erase.span, path, message, help });
 }
 
 fn reconciler(document: &Tree) -> ReconcilerSettings {

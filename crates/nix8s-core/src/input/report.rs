@@ -19,6 +19,8 @@ pub struct Report {
     kept: Vec<(Span, Diagnostic)>,
     errors: usize,
     dropped: usize,
+    /// Tables in which a key is not known: what they lack may be what was meant.
+    misspelt: BTreeSet<String>,
     /// What has been said about which place: a template's problem is not repeated for each of its members.
     said: BTreeSet<(Span, &'static str)>,
 }
@@ -106,6 +108,20 @@ impl Report {
     pub fn error(&mut self, problem: Problem<'_>) {
         self.errors += 1;
         self.keep(Severity::Error, problem);
+    }
+
+    /// A key that is not known.
+    pub fn unknown_key(&mut self, table: &Path<'_>, problem: Problem<'_>) {
+        self.misspelt.insert(table.to_string());
+        self.error(problem);
+    }
+
+    /// Something that is lacking in these tables; nothing, if a key in one of them is not known: that has been said, and
+    /// may be it.
+    pub fn lacking(&mut self, tables: &[Path<'_>], problem: Problem<'_>) {
+        if self.misspelt.is_empty() || !tables.iter().any(|path| self.misspelt.contains(&path.to_string())) {
+            self.error(problem);
+        }
     }
 
     /// Something that may be meant.

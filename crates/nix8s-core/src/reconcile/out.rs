@@ -272,7 +272,9 @@ pub fn blocked(
     };
     let Failures { count, last, class, message } = failures;
     let (name, what) = (machine.map_or(cx.cluster.name.as_str(), MachineName::as_str), kind.as_str());
-    let retry = format!("mend it, then `nix8s node retry {name}`");
+    // What concerns the cluster is forgiven with any of its machines.
+    let any = machine.or_else(|| cx.cluster.machines.keys().next()).map_or(name, MachineName::as_str);
+    let retry = format!("mend it, then `nix8s node retry {any}`");
     if *class == FailureClass::Permanent {
         return Some((Cause::GivenUp, format!("{what} failed on {name}: {message}; {retry}"), None));
     }

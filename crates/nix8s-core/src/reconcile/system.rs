@@ -116,9 +116,26 @@ fn before_joining(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
     if may_run || (is_current(view) && !too_old) || view.wanted_is_bad() || !cx.is_named(view.name) {
         return;
     }
+    if let Some(text) = may_join_ahead(cx, view, wanted) {
+        return out.wait(Some(view.name), Cause::Earlier, text);
+    }
     if copied(cx, view, wanted, out) {
         out.step(Risk::None, switch(cx, view, wanted), "it is in no cluster yet".to_owned());
     }
+}
+
+/// Why a worker does not get its new system yet: joining it was begun and nobody knows that it ended, so that it may
+/// become a Node by itself, and would be newer than a control plane.
+fn may_join_ahead(cx: &Cx<'_>, view: &View<'_>, wanted: &System) -> Option<String> {
+    let is_worker = view.machine.is_some_and(|m| m.role == Role::Worker);
+    let lowest = cx.lowest_control_plane().filter(|_| is_worker && view.past.joining)?;
+    let version = wanted.version.as_ref().filter(|version| *version > lowest)?;
+    holds(Rule::Order).then(|| {
+        let name = view.name;
+        format!(
+            "{name} may be joining by itself, and would be newer ({version}) than a control plane ({lowest})"
+        )
+    })
 }
 
 /// A machine outside Kubernetes.

@@ -102,15 +102,17 @@ fn backwards(cx: &Cx<'_>) -> Option<String> {
 pub(super) fn components(cx: &Cx<'_>, view: &View<'_>, wanted: &System) -> Option<Link> {
     let node = view.node_seen()?;
     let version = wanted.version.as_ref()?;
+    // They do not go back: where a later system failed and was left again, they stay ahead of the kubelet.
     let needed = crate::distribution::of(cx.cluster.distribution).upgrades_components
         && node.control_plane
         && node.version != *version
-        && view.probe.is_some_and(|p| p.components.as_ref() != Some(version));
+        && view.probe.is_some_and(|p| p.components.as_ref().is_none_or(|now| now < version));
     if !needed {
         return None;
     }
     // The first one that comes to a version carries the cluster's configuration there.
-    let carried = cx.views.values().any(|v| v.probe.is_some_and(|p| p.components.as_ref() == Some(version)));
+    let is_there = |v: &View<'_>| v.probe.is_some_and(|p| p.components.as_ref() >= Some(version));
+    let carried = cx.views.values().any(is_there);
     let effect =
         Effect::UpgradeComponents { machine: view.name.clone(), version: version.clone(), apply: !carried };
     Some((effect, format!("the control plane's components come to {version} before the kubelet")))

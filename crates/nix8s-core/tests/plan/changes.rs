@@ -264,3 +264,21 @@ fn with_the_parallel_strategy_workers_do_not_wait_for_each_other() {
     world.node("w3").cordon = Cordon::Foreign;
     assert!(world.plan().steps.iter().any(|s| s.id == "switch:w1"), "{}", world.planned());
 }
+
+#[test]
+fn what_was_given_up_for_the_cluster_is_tried_again_with_any_machine() {
+    let mut world = cluster(K3s);
+    world.cluster.platform =
+        Some(nix8s_core::model::Platform { name: "cozystack".to_owned(), version: "1.0.0".to_owned() });
+    let last = world.now;
+    let (class, message) = (FailureClass::Permanent, "no such release".to_owned());
+    let failures = Failures { count: 1, last, class, message };
+    world.seen.past.failures.insert(EffectKind::InstallPlatform, failures);
+    assert_snapshot!(world.planned(), @"- GivenUp: install-platform failed on prod: no such release; mend it, then `nix8s node retry cp1`");
+    let what = nix8s_core::event::What::Retry { machine: name("w1") };
+    crate::scripts::happens(&mut world, what);
+    assert_eq!(
+        world.plan().steps.iter().map(|step| step.id.as_str()).collect::<Vec<_>>(),
+        ["install-platform"]
+    );
+}

@@ -1,6 +1,7 @@
 //! What a machine runs now and may not run soon: switches that are being undone, systems that did not pass their gates.
 
 use nix8s_core::model::Distribution::K3s;
+use nix8s_core::model::Distribution::Kubeadm;
 use nix8s_core::observed::Cordon;
 use nix8s_core::past::Restarts;
 use nix8s_core::plan::Cause;
@@ -251,4 +252,32 @@ fn a_control_plane_that_is_undoing_a_switch_keeps_the_others_from_being_switched
     assert_eq!(steps_of(&world, "cp1").first().map(String::as_str), Some("drain:cp1"));
     world.probe("cp3").armed = true;
     assert_eq!(steps_of(&world, "cp1"), ["uncordon:cp1"], "it is Ready on a good system");
+}
+
+#[test]
+fn a_worker_whose_join_was_cut_off_gets_no_system_that_is_newer_than_a_control_plane() {
+    let mut world = ready(K3s, &["cp1", "w1"]);
+    world.not_joined("w1");
+    world.past("w1").joining = true;
+    world.cluster.version = "v1.35.0".parse().unwrap();
+    world.evaluate("a");
+    world.copy_all();
+    assert_eq!(steps_of(&world, "w1"), [] as [&str; 0]);
+    assert_eq!(wait_of(&world, "w1"), Some(Cause::Earlier));
+    assert!(steps_of(&world, "cp1").contains(&"switch:cp1".to_owned()), "{}", world.planned());
+    world.past("w1").joining = false;
+    assert_eq!(steps_of(&world, "w1"), ["switch:w1"]);
+}
+
+#[test]
+fn components_of_a_control_plane_do_not_go_back_though_its_kubelet_did() {
+    let mut world = ready(Kubeadm, &["cp1"]);
+    world.cluster.version = "v1.35.0".parse().unwrap();
+    world.evaluate("a");
+    world.copy_all();
+    let upgrades = |world: &World| steps_of(world, "cp1").contains(&"upgrade-components:cp1".to_owned());
+    assert!(upgrades(&world));
+    world.probe("cp1").components = Some("v1.36.2".parse().unwrap());
+    assert!(!upgrades(&world), "{}", world.planned());
+    assert!(steps_of(&world, "cp1").contains(&"switch:cp1".to_owned()));
 }

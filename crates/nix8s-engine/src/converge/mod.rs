@@ -286,6 +286,7 @@ impl<'a> Run<'a> {
     fn close(&mut self, journal: &mut Journal, ending: &Ending, hear: &mut dyn Observer) -> io::Result<()> {
         let Some(began) = self.began.take() else { return Ok(()) };
         journal.record([What::RunEnded { outcome: ending.as_str().to_owned() }])?;
+        self.waiting = Waiting::default();
         self.report.ending = ending.clone();
         summary::keep(self.world, self.command, began, &self.report, self.plan.as_deref(), hear);
         if let Err(error) = journal.keep_snapshot() {

@@ -46,7 +46,6 @@ const DOOR: usize = 8;
 const KNOCKS: u32 = 4;
 
 /// Programs here and on machines.
-#[derive(Debug)]
 pub struct Machines {
     pub(super) here: Processes,
     pub(super) ways: Ways,
@@ -104,10 +103,10 @@ struct Own {
 }
 
 impl Machines {
-    /// Commands begin in `folder`, and host keys are known from the state directory `state`.
-    pub fn new(folder: PathBuf, state: PathBuf) -> Self {
+    /// Programs here are run by `here`, and host keys are known from the state directory `state`.
+    pub fn new(here: Processes, state: PathBuf) -> Self {
         Self {
-            here: Processes::in_folder(folder),
+            here,
             ways: Ways::new(state),
             links: Mutex::default(),
             doors: Mutex::default(),

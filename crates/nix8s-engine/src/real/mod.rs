@@ -3,6 +3,7 @@
 pub mod agent;
 mod host_key;
 mod kube;
+pub mod leftover;
 mod machines;
 pub mod private;
 mod process;
@@ -32,7 +33,7 @@ pub use way::Ways;
 /// API server is asked with the kubeconfig that is kept in `store`.
 pub fn ports(folder: PathBuf, state: PathBuf, store: Arc<dyn Store>) -> Ports {
     Ports {
-        exec: Arc::new(Machines::new(folder, state)),
+        exec: Arc::new(Machines::new(Processes::on_record(folder, Arc::clone(&store)), state)),
         kube: Arc::new(Api::new(store.clone())),
         clock: Arc::new(SystemClock),
         store,

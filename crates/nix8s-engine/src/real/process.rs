@@ -6,6 +6,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -24,9 +25,11 @@ use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Child;
 
+use super::leftover::OnRecord;
 use super::private::Private;
 use crate::port::Exec;
 use crate::port::ExecError;
+use crate::port::Store;
 
 /// How much is kept of what a program complains about, and of what a user's program prints: the end of it.
 pub(super) const TAIL_MAX: usize = 64 * 1024;
@@ -41,15 +44,20 @@ pub const GRACE: Duration = Duration::from_secs(10);
 const PIPES: Duration = Duration::from_secs(1);
 
 /// Programs on this computer.
-#[derive(Debug)]
 pub struct Processes {
     folder: PathBuf,
+    record: Option<Arc<dyn Store>>,
 }
 
 impl Processes {
     /// Programs begin in this folder.
     pub fn in_folder(folder: PathBuf) -> Self {
-        Self { folder }
+        Self { folder, record: None }
+    }
+
+    /// The same; users' programs are on record in a state directory while they run.
+    pub fn on_record(folder: PathBuf, store: Arc<dyn Store>) -> Self {
+        Self { folder, record: Some(store) }
     }
 }
 
@@ -93,7 +101,7 @@ impl Processes {
         input: Input<'_>,
         stop: impl Future<Output = ()> + Unpin + Send,
     ) -> Option<Result<Output, ExecError>> {
-        match Running::start(command, input, &self.folder) {
+        match Running::start(command, input, &self.folder, self.record.as_ref()) {
             Ok(running) => running.end(command, input, stop).await,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Some(Err(ExecError::Missing { program: program(command).to_owned() }))
@@ -115,11 +123,17 @@ fn failed(status: i32, stderr: &str) -> Output {
 struct Running {
     child: Child,
     group: Group,
+    _record: Option<OnRecord>,
     _files: Option<Private>,
 }
 
 impl Running {
-    fn start(command: &Command, input: Input<'_>, folder: &Path) -> io::Result<Self> {
+    fn start(
+        command: &Command,
+        input: Input<'_>,
+        folder: &Path,
+        record: Option<&Arc<dyn Store>>,
+    ) -> io::Result<Self> {
         let files = if command.files.is_empty() { None } else { Some(Private::holding(&command.files)?) };
         let put = |word: &String| match &files {
             Some(files) => word.replace(FILES, &files.root().display().to_string()),
@@ -141,7 +155,12 @@ impl Running {
             .kill_on_drop(true)
             .spawn()?;
         let id = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-        Ok(Self { child, group: Group(id), _files: files })
+        let group = Group(id);
+        let record = match (id, record) {
+            (Some(id), Some(store)) if is_users(command) => Some(OnRecord::new(store, id)?),
+            _ => None,
+        };
+        Ok(Self { child, group, _record: record, _files: files })
     }
 
     /// Waits for its end; `None`: it was asked to stop, and is gone.

@@ -34,12 +34,19 @@ pub const MEMBERS: &str = "k8s/members";
 pub const NODES: &str = "nodes";
 /// What came of users' own reconcilers, one file each.
 pub const RECONCILERS: &str = "reconcilers";
+/// Users' programs that run here, one file each.
+pub const RUNNING: &str = "running";
 /// Systems that failed their gates.
 pub const BAD_SYSTEMS: &str = "bad-systems.json";
 
 /// What came of a user's own reconciler.
 pub fn reconciler(name: &str) -> String {
     format!("{RECONCILERS}/{name}.json")
+}
+
+/// A user's program that runs here, by the number of its process.
+pub fn running(process: i32) -> String {
+    format!("{RUNNING}/{process}")
 }
 
 /// What a machine should be.

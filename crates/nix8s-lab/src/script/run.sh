@@ -9,7 +9,9 @@ while :; do
   # What a boot loader does: start what it was told to.
   if [ -e "$root/boot/entry" ]; then chroot "$root" "$(cat "$root/boot/entry")/init"; fi
   status=0
-  systemd-nspawn --quiet --boot --capability=CAP_NET_ADMIN --notify-ready=yes --register=no --keep-unit --machine="$2" --directory="$root" \
+  # From inside its network, so that its /sys is of its own as well.
+  nsenter --net="/run/netns/$2" systemd-nspawn --quiet --boot --capability=CAP_NET_ADMIN --notify-ready=yes \
+    --register=no --keep-unit --machine="$2" --directory="$root" \
     --network-namespace-path="/run/netns/$2" --resolv-conf=off --timezone=off --link-journal=no --console=pipe ||
     status=$?
   # 133 is a reboot.

@@ -6,6 +6,7 @@ ln -s "$kernel" "$out/kernel"
 ln -s "$initrd" "$out/initrd"
 ln -s "$kernel" "$out/kernel-modules"
 echo "$release" > "$out/nixos-version"
+echo "$kernelParameters" > "$out/kernel-params"
 echo "$facts" > "$out/etc/nix8s/system.json"
 echo "$exit" > "$out/exit"
 echo "$hostname" > "$out/etc/hostname"
@@ -20,7 +21,10 @@ for program in $programs; do
   name=${program##*/}
   install -m 755 "$program" "$out/sw/bin/${name#*-}"
 done
-if [ -n "$k3s" ]; then install -m 755 "$k3s" "$out/sw/bin/k3s"; fi
+if [ -n "$k3s" ]; then
+  sed "s#@version@#$version#g" "$k3s" > "$out/sw/bin/k3s"
+  chmod 755 "$out/sw/bin/k3s"
+fi
 for script in activate init; do
   eval "sed \"s#@out@#$out#g\" \"\$$script\"" > "$out/$script"
 done

@@ -1,10 +1,13 @@
 #!/bin/sh
 # A stand-in for k3s: registers its Node with the lab's API server and keeps it Ready, and says of each pod that is
-# bound to it that it runs, until it is stopped: k3s server|agent VERSION
+# bound to it that it runs, until it is stopped: k3s server|agent|--version
 set -eu
 role=$1
-version=${2#v}
-version=${version%%+*}
+version=@version@
+if [ "$role" = --version ]; then
+  echo "k3s version $version (lab)"
+  exit
+fi
 name=$(cat /etc/hostname)
 ca=/etc/lab/ca.crt
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
@@ -18,8 +21,9 @@ ask() {
 now() { date -u +%Y-%m-%dT%H:%M:%SZ; }
 
 mkdir -p /etc/rancher/node /var/lib/rancher/k3s/agent /var/lib/kubelet
+echo lab > /etc/rancher/node/password
 if [ "$role" = server ]; then
-  mkdir -p /etc/rancher/k3s /var/lib/rancher/k3s/server/db/etcd
+  mkdir -p /etc/rancher/k3s /var/lib/rancher/k3s/server/db/etcd/member
   install -m 600 /etc/lab/kubeconfig /etc/rancher/k3s/k3s.yaml
   # Every server answers with the cluster's API.
   systemd-socket-activate --listen=6443 /usr/lib/systemd/systemd-socket-proxyd "$(sed 's#https://##' /etc/lab/api)" &
@@ -43,7 +47,7 @@ jq -n --arg name "$name" '{apiVersion: "coordination.k8s.io/v1", kind: "Lease", 
 
 address=$(ip -j -4 address show eth0 | jq -r '.[0].addr_info[0].local')
 while :; do
-  jq -n --arg name "$name" --arg address "$address" --arg version "v$version+k3s1" --arg now "$(now)" --arg role "$role" \
+  jq -n --arg name "$name" --arg address "$address" --arg version "$version" --arg now "$(now)" --arg role "$role" \
     --arg machine "$(cat /etc/machine-id)" --arg boot "$(cat /proc/sys/kernel/random/boot_id)" --arg kernel "$(uname -r)" \
     --arg os "$(sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' /etc/os-release)" '
     def condition(type; status; reason): {type: type, status: status, reason: reason, message: reason,

@@ -3,7 +3,7 @@
 # systems of the toy flake. Like the real one it checks no host key unless an --ssh-option makes it.
 set -euo pipefail
 
-flake='' target='' system='' extra='' phases=kexec,disko,install,reboot
+flake='' target='' system='' extra='' copy_host_keys=n phases=kexec,disko,install,reboot
 ssh_port=22 post_kexec_port=22
 ssh_options=() nix_options=() keys=() chowns=()
 
@@ -22,6 +22,7 @@ while [ $# -gt 0 ]; do
     --ssh-option) ssh_options+=(-o "$2"); shift ;;
     -s | --store-paths) system=$3; shift 2 ;;
     --extra-files) extra=$2; shift ;;
+    --copy-host-keys) copy_host_keys=y ;;
     --chown) chowns+=("$2" "$3"); shift 2 ;;
     --disk-encryption-keys) keys+=("$2" "$3"); shift 2 ;;
     --phases) phases=$2; shift ;;
@@ -77,19 +78,27 @@ fi
 
 if has disko; then
   echo '### Formatting hard drive with disko ###' >&2
-  remote 'rm -rf /boot/entry /nix/var/nix/profiles/system* /var/lib/nix8s /var/lib/rancher /etc/rancher /etc/NIXOS
-    rm -f /etc/systemd/system/multi-user.target.wants/k3s.service /etc/systemd/system/k3s.service'
+  # shellcheck disable=SC2016
+  remote 'rm -rf /boot/entry /nix/var/nix/profiles/system* /var/lib/nix8s /var/lib/rancher /var/lib/kubelet /etc/rancher /etc/NIXOS
+    rm -f /etc/systemd/system/multi-user.target.wants/k3s.service /etc/systemd/system/k3s.service
+    disks=$(jq ".blockdevices[0] |= (.pttype = \"gpt\" | .children = [{path: (.path + \"1\"), type: \"part\", size: .size,
+      serial: null, wwn: null, fstype: \"ext4\", pttype: \"gpt\", parttype: null, partlabel: \"nix8s-root\", label: null}])" \
+      /etc/lab/disks.json)
+    printf "%s\n" "$disks" > /etc/lab/disks.json'
 fi
 
 if has install; then
   echo '### Uploading the system closure ###' >&2
   NIX_SSHOPTS="${options[*]} -p $port" nix "${nix_options[@]}" copy --to "ssh://$host" "$system"
+  # The new root is where the old one is: what is put on it waits in /mnt for the first boot.
+  remote 'rm -rf /mnt/*; mkdir -p /mnt/extra'
+  if [ "$copy_host_keys" = y ]; then remote 'touch /mnt/copy-host-keys'; fi
   if [ -n "$extra" ]; then
     echo '### Copying extra files ###' >&2
-    tar -C "$extra" -cpf- . | remote 'tar -C / -xpf- --no-same-owner --no-overwrite-dir'
+    tar -C "$extra" -cpf- . | remote 'tar -C /mnt/extra -xpf- --no-same-owner --no-overwrite-dir'
   fi
   for ((at = 0; at < ${#chowns[@]}; at += 2)); do
-    remote "chown -R '${chowns[at + 1]}' '${chowns[at]}'"
+    remote "chown -R '${chowns[at + 1]}' '/mnt/extra${chowns[at]}'"
   done
   echo '### Installing NixOS ###' >&2
   remote "nix-env -p /nix/var/nix/profiles/system --set '$system' && '$system/bin/switch-to-configuration' boot"

@@ -5,6 +5,7 @@ let
   defaults = {
     release = "26.05";
     kernel = "6.12";
+    kernelParameters = "";
     # Systemd units by name, each started with the system.
     units = { };
     # Shell text that is run when the system is activated.
@@ -21,6 +22,13 @@ let
 
   # A file by itself: the system is the same whatever else is in the flake.
   file = path: builtins.path { inherit path; name = baseNameOf path; };
+  # As k3s says it: 1.34 and v1.34.2 are v1.34.0+k3s1 and v1.34.2+k3s1.
+  k3sVersion =
+    let
+      number = builtins.head (builtins.match "v?([0-9.]+).*" version);
+      isMinor = builtins.match "[0-9]+[.][0-9]+" number != null;
+    in
+    if wanted.k3s == null then null else "v${number}${if isMinor then ".0" else ""}+k3s1";
   build = what: environment: derivation ({
     name = what;
     inherit system;
@@ -35,29 +43,31 @@ let
   unit = name: text: builtins.toFile name text;
   k3s = if wanted.k3s == null then { } else {
     "k3s.path" = builtins.readFile ./k3s.path;
-    "k3s.service" = builtins.replaceStrings [ "@role@" "@version@" ] [ wanted.k3s version ] (builtins.readFile ./k3s.service);
+    "k3s.service" = builtins.replaceStrings [ "@role@" ] [ wanted.k3s ] (builtins.readFile ./k3s.service);
   };
   ours = { "nix8s-switch.service" = builtins.readFile ./nix8s-switch.service; };
   units = builtins.mapAttrs unit (wanted.units // k3s // ours);
 
   parts = {
-    kernel = digest wanted.kernel;
+    kernel = digest [ wanted.kernel wanted.kernelParameters ];
     initrd = digest wanted.kernel;
-    kubernetes = digest [ wanted.k3s (if wanted.k3s == null then null else version) ];
+    kubernetes = digest [ wanted.k3s k3sVersion ];
     disks = digest "";
     network = digest "";
-    rest = digest (builtins.removeAttrs wanted [ "kernel" "k3s" ]);
+    rest = digest (builtins.removeAttrs wanted [ "kernel" "kernelParameters" "k3s" ]);
   };
 in
 {
   inherit parts;
-  version = if wanted.k3s == null then null else version;
+  version = k3sVersion;
   toplevel = build "nixos-system-${name}-${wanted.release}" {
     args = [ "-eu" (file ./build.sh) ];
     inherit kernel initrd;
-    inherit (wanted) release activation exit;
+    # Systems without Kubernetes are the same at every version of it.
+    version = if wanted.k3s == null then "" else k3sVersion;
+    inherit (wanted) release activation exit kernelParameters;
     hostname = name;
-    facts = builtins.toJSON { inherit parts; version = if wanted.k3s == null then null else version; };
+    facts = builtins.toJSON { inherit parts; version = k3sVersion; };
     unitNames = builtins.attrNames units;
     unitFiles = builtins.attrValues units;
     programs = map (program: file (./programs + "/${program}")) wanted.programs;

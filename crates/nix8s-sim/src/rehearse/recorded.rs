@@ -253,7 +253,8 @@ impl Maker<'_> {
         kube.datastore = control_plane.then_some(id);
         kube.active = is_ready;
         kube.version = Some(version.clone());
-        kube.components = control_plane.then(|| version.clone());
+        let has_components = control_plane && self.cluster.distribution == Distribution::Kubeadm;
+        kube.components = has_components.then(|| version.clone());
         kube.role_file = (self.cluster.distribution == Distribution::K3s).then(|| {
             let first = self.past.first_server.as_ref() == Some(&metal.name);
             if first {

@@ -4,6 +4,7 @@ use nix8s_core::model::Cluster;
 use nix8s_core::model::Fleet;
 use nix8s_core::model::Machine;
 use nix8s_engine::real::Machines;
+use nix8s_engine::real::Processes;
 use nix8s_engine::state::dir::Kind;
 
 use crate::commands::Cx;
@@ -44,7 +45,7 @@ pub fn accept(cx: &Cx<'_>, fleet: &Fleet, cluster: &Cluster, accepted: &[Accepte
     let folder = project::folder(cx).map_err(|error| {
         CliError::new(Exit::Failed, "could not find the folder of the configuration").because(error)
     })?;
-    let machines = Machines::new(folder, state);
+    let machines = Machines::new(Processes::in_folder(folder), state);
     for Accepted { node, fingerprint } in accepted {
         let found = reach::machine(fleet, node)?;
         if found.cluster.name != cluster.name {

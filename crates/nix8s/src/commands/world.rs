@@ -10,6 +10,7 @@ use nix8s_core::model::ClusterName;
 use nix8s_core::past::Past;
 use nix8s_core::permit::Permit;
 use nix8s_engine::port::Store;
+use nix8s_engine::real::leftover;
 use nix8s_engine::state::copy;
 use nix8s_engine::state::dir::Access;
 use nix8s_engine::state::dir::Kind;
@@ -33,6 +34,7 @@ use crate::commands::project;
 use crate::commands::scratch::Scratch;
 use crate::error::CliError;
 use crate::error::Exit;
+use crate::report::names;
 use crate::report::screen::Time;
 
 /// The seed of a world when none is given: the same command shows the same to everybody.
@@ -155,6 +157,11 @@ pub fn behind(
     if cx.global.simulate {
         let (world, simulation) = simulate(cx.global, cluster, state, permit)?;
         return Ok(Behind { world, simulation: Some(simulation) });
+    }
+    let left = leftover::end(&**state).map_err(|error| unreadable(state, error))?;
+    if left > 0 {
+        let what = names::count(left, "script");
+        cx.out.say(&format!("Ended {what} that an earlier nix8s had left running."));
     }
     let store = Arc::clone(state) as Arc<dyn Store>;
     let world = real(cx, cluster, state, store, permit).map_err(|error| unreadable(state, error))?;

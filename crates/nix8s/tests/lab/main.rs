@@ -1,7 +1,10 @@
-//! nix8s on real hosts: a real systemd, sshd and Nix each, on a network of their own.
+//! The real binary on hosts of the lab: a real sshd, systemd and Nix (docs/lab.md). As root on Linux; otherwise SKIPPED.
 
 #![expect(clippy::unwrap_used, reason = "a test says by a panic that it failed")]
 
+mod facts;
 mod kubeconfig;
+mod place;
+mod ssh;
 mod switch;
 mod whole;

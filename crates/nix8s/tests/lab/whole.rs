@@ -42,6 +42,6 @@ fn machines_become_a_cluster_and_a_second_apply_has_nothing_to_do() {
     project(&lab, r#"{ "k3s": "agent" }"#);
     println!("{}", said(&nix8s(&lab, &["validate"]), 0));
     println!("{}", said(&nix8s(&lab, &["plan"]), 0));
-    println!("{}", said(&nix8s(&lab, &["apply", "--yes"]), 0));
-    println!("{}", said(&nix8s(&lab, &["apply", "--yes"]), 0));
+    println!("{}", said(&nix8s(&lab, &["apply", "--yes", "--timeout", "2m"]), 0));
+    println!("{}", said(&nix8s(&lab, &["apply", "--yes", "--timeout", "2m"]), 0));
 }

@@ -48,7 +48,11 @@ fn layout(member: &Member<'_>, path: &Path<'_>, report: &mut Report) {
         let message = "has no disk to be installed on".to_owned();
         let help = Some("set install.disk, best to a path below /dev/disk/by-id".to_owned());
         let span = member.entry.key_span;
-        report.error(Problem { code: code::NO_DISK, span, path, message, help });
+        let template = member.entry.tree.get("node").and_then(Tree::text).unwrap_or_default();
+        let above = Path::Root.key("nodes");
+        let above = above.key(&template);
+        let tables = [*path, path.key("install"), above, above.key("install")];
+        report.lacking(&tables, Problem { code: code::NO_DISK, span, path, message, help });
     }
     let Some(profile) = tree.at(&["install", "profile"]) else { return };
     let install = path.key("install");

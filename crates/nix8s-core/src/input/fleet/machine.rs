@@ -235,7 +235,9 @@ impl<'d> Common<'_, 'd> {
             let message = "nothing says how this machine is installed".to_owned();
             let help = "set provisioner on the member or its cluster, or configure one under provisioning";
             let help = Some(help.to_owned());
-            report.error(Problem { code: code::NO_PROVISIONER, span: entry.key_span, path, message, help });
+            let tables = [*path, *self.cluster.path, Path::Root.key("provisioning")];
+            let span = entry.key_span;
+            report.lacking(&tables, Problem { code: code::NO_PROVISIONER, span, path, message, help });
         }
         self.provisioner
     }
@@ -265,7 +267,10 @@ fn role(entry: &Entry, settings: Option<&Settings>, path: &Path<'_>, report: &mu
     if role.is_none() && settings.tree.get("role").is_none() {
         let message = "has no role, and neither has its template".to_owned();
         let help = Some("set role: control-plane, worker or none".to_owned());
-        report.error(Problem { code: code::NO_ROLE, span: entry.key_span, path, message, help });
+        let template = entry.tree.get("node").and_then(Tree::text).unwrap_or_default();
+        let above = Path::Root.key("nodes");
+        let (tables, span) = ([*path, above.key(&template)], entry.key_span);
+        report.lacking(&tables, Problem { code: code::NO_ROLE, span, path, message, help });
     }
     role
 }
@@ -282,7 +287,8 @@ fn ip(
         if !assigns {
             let message = "has no ip".to_owned();
             let help = Some("set ip to its address in the cluster's network".to_owned());
-            report.error(Problem { code: code::NO_IP, span: entry.key_span, path, message, help });
+            let span = entry.key_span;
+            report.lacking(&[*path], Problem { code: code::NO_IP, span, path, message, help });
         }
         return None;
     };

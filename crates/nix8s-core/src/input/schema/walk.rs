@@ -90,8 +90,9 @@ fn unknown_key(entry: &Entry, tables: &[&[Key]], path: &Path<'_>, report: &mut R
         },
     };
     let message = format!("unknown key {}", quoted(&entry.key));
-    let path = &path.key(&entry.key);
-    report.error(Problem { code: code::UNKNOWN_KEY, span: entry.key_span, path, message, help: Some(help) });
+    let (table, path) = (path, &path.key(&entry.key));
+    let span = entry.key_span;
+    report.unknown_key(table, Problem { code: code::UNKNOWN_KEY, span, path, message, help: Some(help) });
 }
 
 /// The known word that was probably meant.

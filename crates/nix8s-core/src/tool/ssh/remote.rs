@@ -130,7 +130,7 @@ fn words(command: &Command) -> String {
 fn own(command: &Command, nix8s: &str) -> String {
     let program = shell([format!("{PROGRAMS}/{nix8s}")]);
     let otherwise = match command.instead {
-        Some(instead) => format!("set -- sh -c {} nix8s \"$@\"", shell([instead])),
+        Some(instead) => format!("set -- sh -c {} nix8s", shell([instead])),
         None => format!("printf '\\n{ENDED} {NOT_FOUND}\\n' >&2; exit"),
     };
     format!("shift\nif [ -x {program} ]; then set -- {program} \"$@\"; else {otherwise}; fi\n")
@@ -216,7 +216,7 @@ mod tests {
         };
         assert_snapshot!(own(&command), @r#"if [ -x '/var/lib/nix8s/bin/nix8s-1' ]; then set -- '/var/lib/nix8s/bin/nix8s-1' "$@"; else printf '\nnix8s: ended with 127\n' >&2; exit; fi"#);
         command.instead = Some("echo '{}'");
-        assert_snapshot!(own(&command), @r#"if [ -x '/var/lib/nix8s/bin/nix8s-1' ]; then set -- '/var/lib/nix8s/bin/nix8s-1' "$@"; else set -- sh -c 'echo '\''{}'\''' nix8s "$@"; fi"#);
+        assert_snapshot!(own(&command), @r#"if [ -x '/var/lib/nix8s/bin/nix8s-1' ]; then set -- '/var/lib/nix8s/bin/nix8s-1' "$@"; else set -- sh -c 'echo '\''{}'\''' nix8s; fi"#);
     }
 
     #[test]

@@ -18,6 +18,7 @@ use tempfile::TempDir;
 
 use super::super::Machines;
 use super::super::NotAccepted;
+use super::super::Processes;
 use crate::port::Exec;
 use crate::port::ExecError;
 
@@ -87,7 +88,7 @@ impl Server {
     }
 
     fn machines(&self) -> Machines {
-        Machines::new(self.folder.path().to_owned(), self.folder.path().join("state"))
+        Machines::new(Processes::in_folder(self.folder.path().to_owned()), self.folder.path().join("state"))
     }
 
     fn fingerprint(&self) -> String {
@@ -266,7 +267,7 @@ async fn our_own_program_is_put_on_a_machine_that_does_not_have_it() {
     let (machines, ssh) = (server.machines(), server.ssh(true));
     let list = on(&ssh, &["nix8s", "--list"]);
     let instead = Command { instead: Some("echo instead of nix8s: \"$*\""), ..list.clone() };
-    assert_eq!(machines.run(&instead).await.unwrap().stdout, "instead of nix8s: --list\n");
+    assert_eq!(machines.run(&instead).await.unwrap().stdout, "instead of nix8s: \n");
     let output = machines.run(&list).await.unwrap();
     assert!(output.stdout.contains("our_own_program_is_put"), "{output:?}");
     let output = machines.run(&instead).await.unwrap();

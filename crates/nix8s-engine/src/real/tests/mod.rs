@@ -2,13 +2,18 @@
 
 mod machines;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix8s_core::tool::Command;
 use nix8s_core::tool::File;
 
 use super::Processes;
+use super::leftover;
 use crate::port::Exec;
+use crate::port::Store;
+use crate::state::layout;
+use crate::state::memory::Memory;
 
 fn bash(text: &str) -> Command {
     let mut command = Command::here(["bash", "{files}/script"], Duration::from_secs(60));
@@ -100,4 +105,32 @@ async fn of_what_a_program_complains_about_the_end_is_kept() {
     let output = here(folder.path()).run(&bash("yes | head -c 1000000 >&2; echo end >&2")).await.unwrap();
     assert_eq!(output.stderr.len(), super::process::TAIL_MAX);
     assert!(output.stderr.ends_with("y\nend\n"));
+}
+
+#[tokio::test]
+async fn what_a_killed_nix8s_left_running_is_ended_by_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let store: Arc<dyn Store> = Arc::new(Memory::new());
+    let processes = Processes::on_record(folder.path().to_owned(), Arc::clone(&store));
+    let mut script = bash("echo $$ > pid.new; mv pid.new pid; sleep 1000");
+    script.argv.splice(0..0, ["env".to_owned(), "NIX8S_SCRIPT=s".to_owned()]);
+    let running = processes.run(&script);
+    let pid = folder.path().join("pid");
+    let is_on_record = async {
+        while !pid.exists() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        store.list(layout::RUNNING).unwrap()
+    };
+    let (output, ()) = tokio::join!(running, async {
+        let recorded = is_on_record.await;
+        // As the next nix8s does, which has not begun it.
+        assert_eq!((recorded.len(), leftover::end(&*store).unwrap()), (1, 1));
+    });
+    assert_eq!(output.unwrap().status, 128 + 9);
+    assert_eq!(store.list(layout::RUNNING).unwrap(), [] as [String; 0]);
+    // A number that another process has by now is not touched.
+    let other = std::process::id();
+    store.write(&format!("{}/{other}", layout::RUNNING), b"1").unwrap();
+    assert_eq!(leftover::end(&*store).unwrap(), 0);
 }
