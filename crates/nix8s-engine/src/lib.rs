@@ -3,6 +3,7 @@
 pub mod converge;
 pub mod execute;
 pub mod journal;
+pub mod kubeconfig;
 pub mod observe;
 pub mod port;
 pub mod progress;

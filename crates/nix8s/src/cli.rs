@@ -120,6 +120,7 @@ pub enum Command {
     Ssh(commands::ssh::SshArgs),
     Exec(commands::exec::ExecArgs),
     Logs(commands::logs::LogsArgs),
+    Kubeconfig(commands::kubeconfig::KubeconfigArgs),
     Secrets(commands::secrets::SecretsArgs),
     State(commands::state::StateArgs),
     Completions(commands::completions::CompletionsArgs),

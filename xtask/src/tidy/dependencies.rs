@@ -48,6 +48,7 @@ const ALLOWED: &[Allowed] = &[
             "kube",
             "rustix",
             "serde",
+            "serde-saphyr",
             "serde_json",
             "thiserror",
             "tokio",

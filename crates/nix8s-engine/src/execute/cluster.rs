@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use nix8s_core::event::Failure;
-use nix8s_core::model::Cluster;
 use nix8s_core::model::Distribution;
-use nix8s_core::model::Machine;
 use nix8s_core::model::MachineName;
 use nix8s_core::observed::Secret;
 use nix8s_core::plan::MetadataPatch;
@@ -21,6 +19,7 @@ use super::failure::from_kube;
 use super::failure::permanent;
 use super::failure::run;
 use super::failure::transient;
+use crate::kubeconfig;
 use crate::state::layout::KUBECONFIG;
 use crate::world::REQUEST;
 use crate::world::World;
@@ -61,6 +60,17 @@ pub async fn install_platform(world: &World, platform: &str, version: &str) -> D
 
 /// Fetches the admin kubeconfig, makes it point to an address that is reachable from here, and keeps it.
 pub async fn fetch_kubeconfig(world: &World, via: &MachineName) -> Done {
+    let text = fetched_kubeconfig(world, via).await?;
+    let written = world.ports.store.write(KUBECONFIG, text.as_bytes());
+    written.map_err(|e| transient(format!("writing {KUBECONFIG} into the state directory: {e}")))?;
+    Ok(None)
+}
+
+/// An admin kubeconfig from this control plane, made to work from here.
+///
+/// # Errors
+/// When it could not be had.
+pub async fn fetched_kubeconfig(world: &World, via: &MachineName) -> Result<String, Failure> {
     let via = machine(world, via)?;
     let path = match world.cluster.distribution {
         Distribution::K3s => k3s::KUBECONFIG,
@@ -68,71 +78,13 @@ pub async fn fetch_kubeconfig(world: &World, via: &MachineName) -> Done {
         Distribution::K0s => return Err(not_yet()),
     };
     let output = run(world, "reading the admin kubeconfig", &on_node::read(via, path)).await?;
-    let server = server(&world.cluster, via).ok_or_else(|| transient("the API server has no address yet"))?;
-    let Some(text) = pointed_to(&output.stdout, &server) else {
-        return Err(permanent(format!("{path} on {} names no server", via.name)));
-    };
-    let written = world.ports.store.write(KUBECONFIG, text.as_bytes());
-    written.map_err(|e| transient(format!("writing {KUBECONFIG} into the state directory: {e}")))?;
-    Ok(None)
+    let server = kubeconfig::server(&world.cluster, via);
+    let server = server.ok_or_else(|| transient("the API server has no address yet"))?;
+    let prepared = kubeconfig::prepared(&output.stdout, &server, world.cluster.name.as_str());
+    prepared.map_err(|why| permanent(format!("{path} on {}: {why}", via.name)))
 }
 
 /// What k0s is answered with wherever it could come up: planning never asks for it yet.
 pub fn not_yet() -> Failure {
     permanent("k0s is carried out in a later version of nix8s")
-}
-
-/// The API server's address for clients here: the virtual address, or else the control plane's own.
-fn server(cluster: &Cluster, via: &Machine) -> Option<String> {
-    match cluster.ha.vip {
-        Some(vip) => Some(format!("https://{}:{}", bracketed(&vip.to_string()), cluster.ha.port)),
-        None => address(via).map(|address| format!("https://{}:6443", bracketed(&address))),
-    }
-}
-
-/// A machine's address in the cluster's network, or else the one that SSH uses.
-pub fn address(machine: &Machine) -> Option<String> {
-    machine.ip.map(|ip| ip.to_string()).or_else(|| machine.ssh.host.clone())
-}
-
-/// An address as it stands in a URL: IPv6 in brackets (RFC 3986).
-pub fn bracketed(address: &str) -> String {
-    if address.contains(':') { format!("[{address}]") } else { address.to_owned() }
-}
-
-/// A kubeconfig whose `server` lines name another address; `None` when it has none.
-fn pointed_to(kubeconfig: &str, server: &str) -> Option<String> {
-    let mut found = false;
-    let lines: Vec<String> = kubeconfig
-        .lines()
-        .map(|line| {
-            let indent = line.len() - line.trim_start().len();
-            if line.trim_start().starts_with("server:") {
-                found = true;
-                format!("{}server: {server}", &line[..indent])
-            } else {
-                line.to_owned()
-            }
-        })
-        .collect();
-    found.then(|| lines.join("\n") + "\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_kubeconfig_points_to_the_address_that_works_from_here() {
-        let text = "clusters:\n- cluster:\n    server: https://127.0.0.1:6443\n  name: default\n";
-        let there = pointed_to(text, "https://10.0.0.1:8443").unwrap();
-        assert_eq!(there, "clusters:\n- cluster:\n    server: https://10.0.0.1:8443\n  name: default\n");
-        assert_eq!(pointed_to("no kubeconfig", "https://10.0.0.1:6443"), None);
-    }
-
-    #[test]
-    fn ipv6_addresses_stand_in_brackets() {
-        assert_eq!(bracketed("fd00::1"), "[fd00::1]");
-        assert_eq!(bracketed("10.0.0.1"), "10.0.0.1");
-    }
 }

@@ -37,6 +37,7 @@ use crate::progress::Progress;
 use crate::stop::Level;
 use crate::stop::Stop;
 use crate::world::World;
+pub use cluster::fetched_kubeconfig;
 pub(crate) use failure::last_lines;
 use schedule::Schedule;
 

@@ -24,6 +24,7 @@ use crate::port::Rng;
 use crate::port::Store;
 pub use host_key::NotAccepted;
 pub use kube::Api;
+pub use kube::check as check_kubeconfig;
 pub use machines::Machines;
 pub use process::Processes;
 pub use way::Ways;

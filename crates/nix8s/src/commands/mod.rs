@@ -13,6 +13,7 @@ mod here;
 mod host_key;
 mod identity;
 pub mod init;
+pub mod kubeconfig;
 pub mod logs;
 pub mod man;
 mod new_file;
@@ -110,6 +111,7 @@ fn dispatch(cx: &Cx<'_>, command: &Command) -> Result<Exit, CliError> {
         Command::Exec(args) => exec::run(cx, args),
         Command::Ssh(args) => ssh::run(cx, args),
         Command::Logs(args) => logs::run(cx, args),
+        Command::Kubeconfig(args) => kubeconfig::run(cx, args),
         Command::Secrets(args) => secrets::run(cx, args),
         Command::State(args) => state::run(cx, args),
         Command::Completions(args) => completions::run(cx, args),

@@ -326,7 +326,9 @@ async fn a_missing_program_is_not_tried_again() {
 #[tokio::test(start_paused = true)]
 async fn the_kubeconfig_is_kept_with_an_address_that_works_from_here() {
     let fakes = Fakes::new();
-    fakes.exec.on("on-node read", [says("clusters:\n- cluster:\n    server: https://127.0.0.1:6443\n")]);
+    let kubeconfig = "current-context: a\ncontexts: [{ name: a, context: { cluster: a, user: a } }]\n\
+        clusters: [{ name: a, cluster: { server: 'https://127.0.0.1:6443' } }]\nusers: [{ name: a, user: { token: b } }]\n";
+    fakes.exec.on("on-node read", [says(kubeconfig)]);
     let done = run(&fakes, Distribution::K3s, Effect::FetchKubeconfig { via: name("cp1") }).await;
     assert_eq!(done, Ok(None));
     let kept = fakes.store.read("k8s/kubeconfig").unwrap().unwrap();

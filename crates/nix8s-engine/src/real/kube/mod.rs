@@ -1,5 +1,6 @@
 //! The API server, asked over HTTPS with the kubeconfig that the state directory keeps.
 
+mod check;
 mod client;
 mod etcd;
 mod evict;
@@ -27,6 +28,7 @@ use crate::port::KubeError;
 use crate::port::Pod;
 use crate::port::Store;
 use crate::state::layout::KUBECONFIG;
+pub use check::check;
 
 /// Who changes objects, as the API server keeps it (`managedFields`).
 const FIELD_MANAGER: &str = "nix8s";
