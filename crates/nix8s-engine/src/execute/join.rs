@@ -14,6 +14,7 @@ use nix8s_core::tool::on_node;
 use super::Done;
 use super::POLL;
 use super::access::machine;
+use super::cluster::fetch_kubeconfig;
 use super::cluster::not_yet;
 use super::failure::hint;
 use super::failure::permanent;
@@ -45,7 +46,7 @@ pub async fn init(world: &World, name: &MachineName) -> Done {
         }
         Distribution::K0s => return Err(not_yet()),
     }
-    appears(world, name).await
+    appears(world, name, Some(name)).await
 }
 
 /// Joins a machine. Join material of kubeadm is made, used and forgotten in here (rule 13).
@@ -60,7 +61,7 @@ pub async fn join(world: &World, name: &MachineName, role: Role, via: &MachineNa
         Distribution::Kubeadm => join_kubeadm(world, machine, role, via).await?,
         Distribution::K0s => return Err(not_yet()),
     }
-    appears(world, name).await
+    appears(world, name, None).await
 }
 
 async fn join_kubeadm(world: &World, machine: &Machine, role: Role, via: &Machine) -> Result<(), Failure> {
@@ -81,20 +82,32 @@ async fn join_kubeadm(world: &World, machine: &Machine, role: Role, via: &Machin
 }
 
 /// Waits until the API server shows the node.
-async fn appears(world: &World, name: &MachineName) -> Done {
+///
+/// `first`: the control plane that begins the cluster, if this is it.
+async fn appears(world: &World, name: &MachineName, first: Option<&MachineName>) -> Done {
     let deadline = world.ports.clock.now() + APPEAR;
+    let mut last = String::new();
     loop {
         let seen = match world.kube(REQUEST, world.ports.kube.node(name)).await {
             Ok(Some(_)) => return Ok(None),
             Ok(None) | Err(KubeError::NotFound { .. }) => "the API server shows no such node",
             Err(KubeError::Unreachable) => "the API server does not answer",
-            Err(KubeError::NotReached { .. }) => "the API server cannot be reached",
+            Err(KubeError::NotReached { .. }) => {
+                // The cluster begins: whoever asks its API server gets to know how from its first control plane.
+                if let Some(via) = first
+                    && let Err(why) = fetch_kubeconfig(world, via).await
+                {
+                    last = why.message;
+                }
+                "the API server cannot be reached"
+            }
             Err(KubeError::NotAccepted { .. } | KubeError::Forbidden { .. } | KubeError::Refused { .. }) => {
                 "the API server refuses to say"
             }
         };
         if world.ports.clock.now() >= deadline {
-            let failure = transient(format!("it did not appear within 10 minutes: {seen}"));
+            let last = if last.is_empty() { last } else { format!(" ({last})") };
+            let failure = transient(format!("it did not appear within 10 minutes: {seen}{last}"));
             return Err(hint(failure, format!("`nix8s logs {name}` shows what its kubelet says")));
         }
         world.sleep(POLL).await;

@@ -52,6 +52,7 @@ pub struct Machines {
     links: Mutex<BTreeMap<MachineName, Arc<Link>>>,
     doors: Mutex<BTreeMap<String, Arc<Semaphore>>>,
     own: OnceLock<Own>,
+    told: Vec<(&'static str, String)>,
 }
 
 /// What is known of the connection to a machine.
@@ -111,7 +112,13 @@ impl Machines {
             links: Mutex::default(),
             doors: Mutex::default(),
             own: OnceLock::new(),
+            told: Vec::new(),
         }
+    }
+
+    /// The same; nix8s, where it is run here by itself, finds these in its environment.
+    pub fn telling(self, told: Vec<(&'static str, String)>) -> Self {
+        Self { told, ..self }
     }
 
     fn link(&self, name: &MachineName) -> Arc<Link> {
@@ -177,8 +184,11 @@ impl Machines {
             command.to_mut().files.insert(KNOWN_HOSTS.to_owned(), File::private(keys));
         }
         if command.argv.first().is_some_and(|program| program == "nix8s") {
-            let program = std::env::current_exe()?;
-            command.to_mut().argv[0] = program.display().to_string();
+            let program = std::env::current_exe()?.display().to_string();
+            // What this nix8s was told holds for that one too.
+            let told = self.told.iter().map(|(name, value)| format!("{name}={value}"));
+            let own: Vec<String> = std::iter::once("env".to_owned()).chain(told).chain([program]).collect();
+            command.to_mut().argv.splice(0..1, own);
         }
         Ok(command)
     }

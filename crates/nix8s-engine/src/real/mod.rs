@@ -29,11 +29,16 @@ pub use machines::Machines;
 pub use process::Processes;
 pub use way::Ways;
 
-/// The ports to the real world; commands here begin in `folder`, and host keys are known from the state directory `state`. The
+/// The ports to the real world; commands here begin in `folder` (nix8s itself with `told` in its environment), and host keys are known from the state directory `state`. The
 /// API server is asked with the kubeconfig that is kept in `store`.
-pub fn ports(folder: PathBuf, state: PathBuf, store: Arc<dyn Store>) -> Ports {
+pub fn ports(
+    folder: PathBuf,
+    state: PathBuf,
+    store: Arc<dyn Store>,
+    told: Vec<(&'static str, String)>,
+) -> Ports {
     Ports {
-        exec: Arc::new(Machines::new(Processes::on_record(folder, Arc::clone(&store)), state)),
+        exec: Arc::new(Machines::new(Processes::on_record(folder, Arc::clone(&store)), state).telling(told)),
         kube: Arc::new(Api::new(store.clone())),
         clock: Arc::new(SystemClock),
         store,

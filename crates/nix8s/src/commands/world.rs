@@ -178,7 +178,14 @@ fn real(
 ) -> std::io::Result<World> {
     let folder = std::path::absolute(project::folder(cx)?)?;
     let flake = folder.display().to_string();
-    let ports = nix8s_engine::real::ports(folder, state.root().to_owned(), store);
+    let mut told = Vec::new();
+    if let Some(base) = state.root().parent() {
+        told.push(("NIX8S_STATE_DIR", std::path::absolute(base)?.display().to_string()));
+    }
+    if let Some(config) = &cx.global.config {
+        told.push(("NIX8S_CONFIG", std::path::absolute(config)?.display().to_string()));
+    }
+    let ports = nix8s_engine::real::ports(folder, state.root().to_owned(), store, told);
     World::new(Arc::clone(cluster), ports, flake, permit)
 }
 

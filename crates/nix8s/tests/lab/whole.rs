@@ -44,7 +44,9 @@ fn machines_become_a_cluster_and_a_second_apply_has_nothing_to_do() {
     println!("{}", said(&nix8s(&lab, &["validate"]), 0));
     println!("{}", said(&nix8s(&lab, &["plan"]), 0));
     let mut command = Command::new("timeout");
-    command.args(["--foreground", "150", env!("CARGO_BIN_EXE_nix8s"), "apply", "--yes", "--timeout", "2m", "-v"]).current_dir(lab.home().join("flake"));
+    command
+        .args(["--foreground", "150", env!("CARGO_BIN_EXE_nix8s"), "apply", "--yes", "--timeout", "2m", "-v"])
+        .current_dir(lab.home().join("flake"));
     let code = lab.operator(&command).status().unwrap();
     println!("code {code:?}");
     println!("{:?}", lab.operator(Command::new("sh").args(["-c", "ps -ef; find .local/state -type f | head -50; cat .local/state/nix8s/prod/events.jsonl | tail -20"])).status());
