@@ -45,7 +45,7 @@ run validate
 run plan --simulate
 
 chapter "Do it. Blank machines, and now and then something goes wrong: it is tried again."
-run apply --simulate --yes --seed 16 --faults some
+run apply --simulate --yes --seed 17 --faults some
 run status --simulate
 
 chapter "A new Kubernetes version, and a kernel parameter for every machine."
