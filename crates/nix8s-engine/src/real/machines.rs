@@ -34,6 +34,7 @@ use tokio::sync::Semaphore;
 
 use super::process::Input;
 use super::process::Processes;
+use super::process::to_its_end;
 use super::way::Ways;
 use crate::port::Exec;
 use crate::port::ExecError;
@@ -305,9 +306,7 @@ pub(super) struct Target<'a> {
 #[async_trait]
 impl Exec for Machines {
     async fn run(&self, command: &Command) -> Result<Output, ExecError> {
-        let never = Box::pin(std::future::pending());
-        let ended = self.run_until(command, never).await;
-        ended.expect("nobody asks it to stop")
+        to_its_end(self, command).await
     }
 
     async fn run_until(

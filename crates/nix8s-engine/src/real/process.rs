@@ -61,12 +61,17 @@ impl Processes {
     }
 }
 
+/// Runs a command that nobody asks to stop.
+pub(super) async fn to_its_end(exec: &impl Exec, command: &Command) -> Result<Output, ExecError> {
+    let never = Box::pin(std::future::pending());
+    let ended = exec.run_until(command, never).await;
+    ended.expect("only a stop leaves no answer, and none is asked for")
+}
+
 #[async_trait]
 impl Exec for Processes {
     async fn run(&self, command: &Command) -> Result<Output, ExecError> {
-        let never = Box::pin(std::future::pending());
-        let ended = self.run_until(command, never).await;
-        ended.expect("nobody asks it to stop")
+        to_its_end(self, command).await
     }
 
     async fn run_until(
