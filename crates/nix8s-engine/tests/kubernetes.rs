@@ -83,7 +83,7 @@ impl Cluster<'_> {
 
 /// One call of the port, which prints what came of it: started by the tests below in the lab's network.
 #[test]
-#[ignore = "the other tests start it, in the lab"]
+#[ignore = "no test by itself: the others run it as a program in the network namespace of a lab, where the API server is"]
 fn in_the_lab() {
     let call = std::env::var("CALL").unwrap();
     let store = Arc::new(Memory::new());

@@ -116,7 +116,7 @@ pub fn run(args: &OnNodeArgs) -> Result<Exit, CliError> {
         Verb::ConfirmSwitch { nonce } => switch::confirm(&machine, nonce),
         Verb::RollBack { nonce } => switch::roll_back(&machine, nonce),
         Verb::Resume => switch::resume(&machine),
-        Verb::Gates => kubernetes::gates(&machine, &from_stdin("a list of gates")?),
+        Verb::Gates => kubernetes::gates(&from_stdin("a list of gates")?),
         Verb::Clean { distribution } => kubernetes::clean(&machine, *distribution),
         Verb::KubeadmJoin => kubernetes::join(&machine, &stdin()?),
         Verb::Etcdctl { arguments } => kubernetes::etcdctl(&machine, arguments),

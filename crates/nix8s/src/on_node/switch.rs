@@ -343,7 +343,7 @@ pub fn confirm(machine: &Machine, nonce: &str) -> Result<Exit, CliError> {
     let (armed, ended) = (read::<Armed>(machine, ARMED)?, read::<Ended>(machine, ENDED)?);
     match switch::confirmed(armed.as_ref(), ended.as_ref(), nonce, &machine.running()?) {
         Confirmed::Now => {
-            let armed = armed.expect("it was confirmed");
+            let armed = armed.expect("only a switch that is armed is confirmed now");
             if armed.way != Way::Boot && !armed.test {
                 make_default(machine, &armed.to)?;
             }
