@@ -128,6 +128,27 @@ pub struct Probe {
     pub etcd: Option<Vec<EtcdMember>>,
 }
 
+impl Probe {
+    /// What a machine says of which nothing else is known: no mark, no system, no Kubernetes.
+    pub fn bare(os: Os, hardware: Hardware) -> Self {
+        Self {
+            os,
+            hardware,
+            mark: None,
+            running: None,
+            boots: None,
+            copied: BTreeSet::new(),
+            armed: false,
+            kubelet: false,
+            datastore: false,
+            distribution_state: false,
+            membership: None,
+            components: None,
+            etcd: None,
+        }
+    }
+}
+
 /// What runs on a machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

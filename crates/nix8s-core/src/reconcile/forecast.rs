@@ -192,19 +192,10 @@ fn installed(cluster: &Cluster, seen: &mut Observed, machine: &MachineName, inst
     let hardware = seen.machines.get(machine).and_then(|m| m.probe.as_ref()).map(|p| p.hardware.clone());
     let Some(hardware) = hardware else { return };
     let probe = Probe {
-        os: Os::NixOs { release: cluster.version.to_string() },
-        hardware,
         mark: Some(mark(cluster, machine, installation)),
         copied: system.iter().map(|s| s.path.clone()).collect(),
         running: system,
-        boots: None,
-        armed: false,
-        kubelet: false,
-        datastore: false,
-        distribution_state: false,
-        membership: None,
-        components: None,
-        etcd: None,
+        ..Probe::bare(Os::NixOs { release: cluster.version.to_string() }, hardware)
     };
     seen.machines.insert(machine.clone(), MachineSeen { reach: Reach::Answered, probe: Some(probe) });
 }

@@ -156,21 +156,7 @@ fn hardware(n: &str) -> Hardware {
 }
 
 fn installer(n: &str) -> Probe {
-    Probe {
-        os: Os::Installer,
-        hardware: hardware(n),
-        mark: None,
-        running: None,
-        copied: BTreeSet::new(),
-        boots: None,
-        armed: false,
-        kubelet: false,
-        datastore: false,
-        distribution_state: false,
-        membership: None,
-        components: None,
-        etcd: None,
-    }
+    Probe::bare(Os::Installer, hardware(n))
 }
 
 /// The same cluster, installed, joined, Ready and as it should be.

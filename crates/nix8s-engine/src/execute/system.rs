@@ -102,6 +102,9 @@ async fn confirm(world: &World, machine: &Machine, system: &StorePath, nonce: u6
             Ok(output) if output.status == on_node::ROLLED_BACK => {
                 return Err(rolled_back(system, &unknown_output(doing, &output).message));
             }
+            Ok(output) if output.status == on_node::NO_SUCH_SWITCH => {
+                return Err(unknown_output("switching: it never began", &output));
+            }
             // Whatever else it says, the switch is armed: asked again, it may still be confirmed before it is undone.
             Ok(output) if world.ports.clock.now() >= deadline => return Err(unknown_output(doing, &output)),
             Err(error) if world.ports.clock.now() >= deadline => {

@@ -6,6 +6,7 @@ use nix8s_core::model::Reboot;
 use nix8s_core::model::StorePath;
 use nix8s_core::tool::Command;
 use nix8s_core::tool::Output;
+use nix8s_core::tool::on_node::NO_SUCH_SWITCH;
 use nix8s_core::tool::on_node::ROLLED_BACK;
 use nix8s_engine::port::ExecError;
 
@@ -166,7 +167,7 @@ fn confirm(world: &mut World, name: &MachineName, nonce: &str) -> Output {
     let Some(metal) = world.metal_mut(name) else { return complained(1, "error: no such machine") };
     let running = metal.running().cloned();
     let Some(switch) = metal.switch.as_mut().filter(|s| s.nonce == nonce) else {
-        return complained(1, "error: no switch with this nonce");
+        return complained(NO_SUCH_SWITCH, "error: no switch with this nonce");
     };
     match switch.state {
         SwitchState::Confirmed => said(""),

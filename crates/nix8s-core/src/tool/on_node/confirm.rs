@@ -85,21 +85,7 @@ mod tests {
     }
 
     fn found(hardware: Hardware, mark: Option<Mark>) -> Probe {
-        Probe {
-            os: Os::Installer,
-            hardware,
-            mark,
-            running: None,
-            copied: Default::default(),
-            boots: None,
-            armed: false,
-            kubelet: false,
-            datastore: false,
-            distribution_state: false,
-            membership: None,
-            components: None,
-            etcd: None,
-        }
+        Probe { mark, ..Probe::bare(Os::Installer, hardware) }
     }
 
     fn expected() -> Expected {

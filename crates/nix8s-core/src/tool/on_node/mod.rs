@@ -96,6 +96,9 @@ pub fn confirm_switch(machine: &Machine, nonce: u64) -> Command {
         .over_new_connection()
 }
 
+/// Exit status of [`confirm_switch`] when no switch has this nonce: it never began.
+pub const NO_SUCH_SWITCH: i32 = 4;
+
 /// Exit status of [`switch`] and [`confirm_switch`] when the machine went back to the system before.
 pub const ROLLED_BACK: i32 = 6;
 

@@ -172,6 +172,19 @@ async fn a_switch_that_cuts_the_connection_is_confirmed_when_the_machine_is_back
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_switch_that_never_reached_its_machine_is_not_waited_for() {
+    let fakes = Fakes::new();
+    fakes.exec.on("on-node switch", [Reply::Error(ExecError::Lost)]);
+    fakes
+        .exec
+        .on("confirm-switch", [fails(on_node::NO_SUCH_SWITCH, "no switch waits for this confirmation")]);
+    let failure = failure(run(&fakes, Distribution::K3s, switch()).await);
+    assert_eq!((failure.class, failure.bad_system), (FailureClass::Transient, None));
+    assert!(failure.message.contains("it never began"), "{}", failure.message);
+    assert_eq!(fakes.exec.ran("confirm-switch").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn d_07_a_machine_that_went_back_makes_its_system_a_bad_one() {
     let fakes = Fakes::new();
     fakes.exec.on("confirm-switch", [fails(on_node::ROLLED_BACK, "k3s.service failed")]);
