@@ -76,14 +76,12 @@ etcd --name="$name" --data-dir="$db" --heartbeat-interval=500 --election-timeout
   --listen-peer-urls="https://$address:2380" --initial-advertise-peer-urls="https://$address:2380" \
   --initial-cluster="$cluster" --initial-cluster-state="$state" &
 etcd=$!
-# A learner votes as soon as it has caught up.
+# A learner votes as soon as it has caught up. It says nothing about members before.
 until mine=$(members 127.0.0.1 2> /dev/null | member "$name") && [[ $mine == *,false ]]; do
   kill -0 "$etcd" || break
-  id=${mine%%,*}
-  if [ -n "$id" ]; then
-    for other in $(members 127.0.0.1 | cut -d, -f5 | sed 's#https://##; s#:2379##'); do
-      if ask "$other" member promote "$id" > /dev/null 2>&1; then break; fi
-    done
+  if [ -n "$server" ]; then
+    id=$(members "$server" 2> /dev/null | member "$name" | cut -d, -f1) || id=
+    if [ -n "$id" ]; then ask "$server" member promote "$id" > /dev/null 2>&1 || true; fi
   fi
   sleep 0.2
 done
