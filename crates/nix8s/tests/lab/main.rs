@@ -5,6 +5,7 @@
 mod facts;
 mod kubeconfig;
 mod place;
+mod service;
 mod ssh;
 mod switch;
 mod whole;

@@ -131,7 +131,7 @@ fn a_small_cluster_is_hurt() {
     // A configuration that takes the network away.
     lab.cluster(&[("w1", r#""activation": "ip link set eth0 down""#)]);
     let said = nix8s(&lab, &["apply", "--yes"], 6);
-    assert!(said.contains("prod-w1") && said.contains("rolled back"), "{said}");
+    assert!(said.contains("Rolled back: prod-w1."), "{said}");
     kubernetes.wait_until("/api/v1/nodes", &well);
     lab.cluster(&[("w1", UP)]);
     nix8s(&lab, &["apply", "--yes"], 0);
@@ -175,7 +175,7 @@ fn a_loop_repairs_what_was_broken() {
     let w1 = lab.host("w1");
     w1.cut();
     w1.sh("systemctl stop k3s");
-    until(&|line| line["type"] == "rested" && line["ending"]["waits-outside"].is_object());
+    until(&|line| line["type"] == "waiting" && line["waits"][0]["cause"] == "silent");
     w1.mend();
     until(&|line| line["type"] == "step-done" && line["kind"] == "restart" && line["machine"] == "prod-w1");
     until(&rests);
