@@ -314,8 +314,9 @@ impl<'a> Cx<'a> {
                 v.running().is_some_and(|r| r.path != *good)
                     && v.probe.is_some_and(|p| p.copied.contains(good))
             });
-            // What one runs on which a system has failed is not known while it is silent: its Node says what was.
-            let unseen = v.probe.is_none() && !v.past.bad.is_empty();
+            // What one runs on which a system has failed, or whose switch nobody saw the end of, is not known while it is
+            // silent: its Node says what was.
+            let unseen = v.probe.is_none() && (!v.past.bad.is_empty() || v.past.updating.is_some());
             v.is_armed() || unseen || (back && self.cluster.upgrade.rollback)
         };
         self.control_planes().find(in_doubt).map(|v| v.name)

@@ -55,6 +55,11 @@ fn workers_wait_for_a_control_plane_that_may_go_back_to_its_older_version() {
     silent.past("cp3").bad.insert(bad.path.clone(), "sshd.service: failed".to_owned());
     silent.silence("cp3");
     assert_eq!(steps_of(&silent, "w3"), [] as [&str; 0]);
+    // The same, of a switch whose end nobody saw (seed 306702).
+    let mut unseen = upgraded_control_planes();
+    unseen.past("cp3").updating = Some(bad.path.clone());
+    unseen.silence("cp3");
+    assert_eq!(steps_of(&unseen, "w3"), [] as [&str; 0]);
     // It passed: they come.
     world.past("cp3").bad.clear();
     world.past("cp3").good = Some(bad.path);

@@ -211,6 +211,25 @@ fn rule_17_few_machines_at_a_time() {
     assert_eq!(broken(&world, drain("w1")), [Rule::BlastRadius]);
 }
 
+/// Seed 304449.
+#[test]
+fn rule_17_counts_what_is_cleaned_and_what_is_switched_together() {
+    let mut world = ready(K3s, &FIVE);
+    world.permit.max_affected = Some(1);
+    world.past("w1").joined = None;
+    world.probe("w1").distribution_state = true;
+    if let Known::Known(api) = &mut world.seen.api {
+        api.nodes.remove(&name("w1"));
+    }
+    assert!(world.planned().contains("clean:w1"), "{}", world.planned());
+    world.new_kernel();
+    world.copy_all();
+    let planned = world.planned();
+    assert!(planned.contains("clean:w1") && !planned.contains("cordon"), "{planned}");
+    world.permit.max_affected = Some(5);
+    assert!(world.planned().contains("cordon"), "{}", world.planned());
+}
+
 #[test]
 fn rule_17_a_loop_that_is_started_again_goes_on_with_what_it_had_affected() {
     let event = |what| Event { v: EVENT_VERSION, seq: 1, at: now(), run: "r".to_owned(), what };

@@ -28,7 +28,10 @@ pub(super) fn blast_radius(cx: &Cx<'_>, candidates: &[Candidate<'_, '_>]) -> Opt
     }
     let interrupted =
         candidates.iter().filter(|c| c.kind != Kind::System(Class::InPlace)).map(|c| c.view.name);
-    let affected: BTreeSet<&MachineName> = interrupted.chain(&cx.seen.past.affected).collect();
+    // What earlier memberships left is removed in the same plan.
+    let cleaned = cx.views.values().filter(|view| view.row == Row::Orphan && cx.is_named(view.name));
+    let cleaned = cleaned.map(|view| view.name);
+    let affected: BTreeSet<&MachineName> = interrupted.chain(cleaned).chain(&cx.seen.past.affected).collect();
     let (count, max) = (affected.len() as u32, max_affected(cx));
     (count > max).then(|| {
         format!(
