@@ -106,6 +106,7 @@ impl Global {
 pub enum Command {
     Init(commands::init::InitArgs),
     Validate(commands::validate::ValidateArgs),
+    Doctor(commands::doctor::DoctorArgs),
     Config(commands::config::ConfigArgs),
     Plan(commands::plan::PlanArgs),
     Apply(commands::apply::ApplyArgs),

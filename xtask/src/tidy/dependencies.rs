@@ -41,6 +41,7 @@ const ALLOWED: &[Allowed] = &[
         ours: &["nix8s-core"],
         others: &[
             "async-trait",
+            "base64",
             "futures-util",
             "hyper-util",
             "jiff",
@@ -52,6 +53,7 @@ const ALLOWED: &[Allowed] = &[
             "serde_json",
             "thiserror",
             "tokio",
+            "x509-cert",
         ],
         tests: &["nix8s-lab"],
     },

@@ -8,6 +8,7 @@ use nix8s_core::observed::Hardware;
 use nix8s_core::observed::Mark;
 use nix8s_core::observed::Os;
 use nix8s_core::observed::Probe;
+use nix8s_core::observed::Space;
 use nix8s_core::tool::Command;
 use nix8s_core::tool::Output;
 use nix8s_core::tool::k3s;
@@ -24,6 +25,8 @@ use super::reach;
 use super::said;
 use super::unknown;
 use super::words;
+use crate::world::Ms;
+use crate::world::SECOND;
 use crate::world::World;
 use crate::world::metal::Content;
 use crate::world::metal::KubeState;
@@ -83,6 +86,22 @@ fn hardware(metal: &Metal) -> Hardware {
     }
 }
 
+/// What its clock shows, in seconds.
+fn shown(metal: &Metal, now: Ms) -> i64 {
+    now / SECOND + if now < metal.skewed { 600 } else { 0 }
+}
+
+/// Room on an installed system; what else runs has none to speak of.
+fn space(metal: &Metal, now: Ms) -> Vec<Space> {
+    if metal.os != Running::NixOs {
+        return Vec::new();
+    }
+    let free = |gigabytes: u64| if now < metal.full { 0 } else { gigabytes << 30 };
+    let root = |path: &str| Space { path: path.to_owned(), free: free(400), size: 900 << 30 };
+    let boot = Space { path: "/boot".to_owned(), free: 1 << 29, size: 1 << 30 };
+    vec![root("/nix"), boot, root("/tmp"), root("/var/lib")]
+}
+
 fn probe(world: &mut World, name: &MachineName) -> Output {
     let Some(metal) = world.metal.get(name) else { return complained(1, "error: no such machine") };
     let nixos = metal.os == Running::NixOs;
@@ -108,6 +127,8 @@ fn probe(world: &mut World, name: &MachineName) -> Output {
         membership: if nixos { metal.membership.clone() } else { None },
         components: if k3s { version } else { kube.components },
         etcd: world.members_seen_by(metal),
+        clock: Some(shown(metal, world.now)),
+        space: space(metal, world.now),
         running,
     };
     let now = world.now;

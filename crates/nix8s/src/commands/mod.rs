@@ -5,6 +5,7 @@ mod complete;
 pub mod completions;
 pub mod config;
 mod consent;
+pub mod doctor;
 pub mod events;
 pub mod exec;
 pub mod explain;
@@ -97,6 +98,7 @@ fn dispatch(cx: &Cx<'_>, command: &Command) -> Result<Exit, CliError> {
     match command {
         Command::Init(args) => init::run(cx, args),
         Command::Validate(args) => validate::run(cx, args),
+        Command::Doctor(args) => doctor::run(cx, args),
         Command::Config(args) => config::run(cx, args),
         Command::Plan(args) => plan::run(cx, args),
         Command::Apply(args) => apply::run(cx, args),

@@ -4,6 +4,7 @@
 
 mod apply;
 mod complete;
+mod doctor;
 mod explain;
 mod export;
 mod flake;
