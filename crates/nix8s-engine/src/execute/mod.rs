@@ -39,6 +39,9 @@ use crate::stop::Stop;
 use crate::world::World;
 pub use cluster::fetched_kubeconfig;
 pub(crate) use failure::last_lines;
+pub use gates::Answer;
+pub use gates::Gate;
+pub use gates::ask as ask_gates;
 use schedule::Schedule;
 
 /// What carrying out one step came to: a note for people, or a failure.

@@ -8,6 +8,7 @@ mod doctor;
 mod explain;
 mod export;
 mod flake;
+mod gates;
 mod hostile;
 mod import;
 mod init;
