@@ -124,6 +124,7 @@ pub enum Command {
     Kubeconfig(commands::kubeconfig::KubeconfigArgs),
     Secrets(commands::secrets::SecretsArgs),
     State(commands::state::StateArgs),
+    Support(commands::support::SupportArgs),
     Completions(commands::completions::CompletionsArgs),
     Man(commands::man::ManArgs),
     Version(commands::version::VersionArgs),

@@ -1,6 +1,7 @@
 //! External programs: one file each, arguments out, parsed output in. Nothing here runs anything.
 
 pub mod df;
+pub mod journal;
 pub mod k3s;
 pub mod knock;
 pub mod known;

@@ -61,6 +61,12 @@ impl SimExec {
             ["nix8s", "on-node", "gates"] => self.effect(&to, (1, 5), |w, m| gates(w, m, &stdin)).await,
             ["nix8s", "on-node", "clean", _] => self.effect(&to, (5, 20), clean).await,
             ["systemctl", "restart", unit] => self.effect(&to, (1, 3), |w, m| restart(w, m, unit)).await,
+            ["journalctl", ..] => {
+                self.effect(&to, (0, 2), |_, m| {
+                    said(format!("{m} systemd[1]: a simulated machine keeps no journal\n"))
+                })
+                .await
+            }
             ["nix8s", "on-node", "switch", rest @ ..] => self.switch(&to, rest, command).await,
             ["nix8s", "on-node", "confirm-switch", nonce] => self.confirm_switch(&to, nonce).await,
             _ => self.kubeadm(&to, command).await.unwrap_or_else(|| Ok(unknown(command))),

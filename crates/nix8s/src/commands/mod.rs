@@ -33,6 +33,7 @@ mod signal;
 pub mod ssh;
 pub mod state;
 pub mod status;
+pub mod support;
 pub mod validate;
 mod vault;
 pub mod version;
@@ -116,6 +117,7 @@ fn dispatch(cx: &Cx<'_>, command: &Command) -> Result<Exit, CliError> {
         Command::Kubeconfig(args) => kubeconfig::run(cx, args),
         Command::Secrets(args) => secrets::run(cx, args),
         Command::State(args) => state::run(cx, args),
+        Command::Support(args) => support::run(cx, args),
         Command::Completions(args) => completions::run(cx, args),
         Command::Man(args) => man::run(cx, args),
         Command::Version(args) => version::run(cx, args),

@@ -26,7 +26,7 @@ pub fn render(all: &[Examined], detail: Detail, paint: Paint) -> String {
 }
 
 fn one<'a>(examined: &'a Examined, said: &mut BTreeSet<&'a Finding>, detail: Detail, paint: Paint) -> String {
-    let Examined { cluster, findings } = examined;
+    let Examined { cluster, findings, .. } = examined;
     let mut findings: Vec<&Finding> =
         findings.iter().filter(|finding| finding.check != Check::Program || said.insert(finding)).collect();
     let counts = counts(&findings);

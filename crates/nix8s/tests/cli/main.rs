@@ -23,6 +23,7 @@ mod scripts;
 mod secrets;
 mod ssh;
 mod state;
+mod support;
 mod usage;
 mod validate;
 mod watch;

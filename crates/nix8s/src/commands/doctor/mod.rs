@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use clap_complete::engine::ArgValueCandidates;
 use nix8s_core::doctor;
+use nix8s_core::doctor::Facts;
 use nix8s_core::doctor::Finding;
 use nix8s_core::doctor::Verdict;
 use nix8s_core::model::Cluster;
@@ -49,6 +50,8 @@ pub struct DoctorArgs {
 pub struct Examined {
     /// Which.
     pub cluster: Arc<Cluster>,
+    /// What was asked.
+    pub facts: Facts,
     /// What was found.
     pub findings: Vec<Finding>,
 }
@@ -91,7 +94,7 @@ pub fn examined(cx: &Cx<'_>, cluster: &Arc<Cluster>) -> Result<Examined, CliErro
         let world = world::look_at(cx, cluster, &state, Permit::default())?;
         Ok(ask(&world, past, here).await)
     })?;
-    Ok(Examined { cluster: Arc::clone(cluster), findings: doctor::examine(cluster, &facts) })
+    Ok(Examined { cluster: Arc::clone(cluster), findings: doctor::examine(cluster, &facts), facts })
 }
 
 /// The same as a document.
