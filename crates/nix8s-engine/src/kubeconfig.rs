@@ -117,6 +117,33 @@ pub fn merged(theirs: &str, ours: &str) -> Result<String, NotUsable> {
     write(&all)
 }
 
+/// A user's own kubeconfig without the entries of `ours`; `None`: they are not all there as they are in it, and what has the same
+/// name and says something else is not ours.
+///
+/// # Errors
+/// When the user's is no kubeconfig, or would lose something else.
+pub fn without(theirs: &str, ours: &str) -> Result<Option<String>, NotUsable> {
+    let (mut all, ours) = (read(theirs)?, read(ours)?);
+    let mut changed = Vec::new();
+    for list in ["clusters", "contexts", "users"] {
+        let (Some(entries), Some(same)) = (all[list].as_array(), ours[list].as_array()) else {
+            return Ok(None);
+        };
+        if same.is_empty() || !same.iter().all(|entry| entries.contains(entry)) {
+            return Ok(None);
+        }
+        let left: Vec<Value> = entries.iter().filter(|entry| !same.contains(entry)).cloned().collect();
+        changed.push((list, left));
+    }
+    for (list, left) in changed {
+        all[list] = Value::Array(left);
+    }
+    if all["current-context"] == ours["current-context"] {
+        all["current-context"] = json!("");
+    }
+    write(&all).map(Some)
+}
+
 /// The address of the cluster that a kubeconfig is current for.
 ///
 /// # Errors
@@ -230,6 +257,24 @@ mod tests {
             assert_eq!(after[key], before[key], "{key}");
         }
         assert_eq!(merged(&once, &ours).unwrap(), once);
+    }
+
+    #[test]
+    fn what_is_ours_goes_and_everything_else_stays() {
+        let ours = prepared(K3S, "https://10.0.0.1:6443", "prod").unwrap();
+        let theirs = "apiVersion: v1\nkind: Config\ncurrent-context: home\nextra: 'yes'\n\
+            clusters:\n- { name: home, cluster: { server: 'https://home' } }\n\
+            contexts:\n- { name: home, context: { cluster: home, user: me } }\n\
+            users:\n- { name: me, user: { token: '0123' } }\n";
+        let both = merged(theirs, &ours).unwrap();
+        let left = without(&both, &ours).unwrap().unwrap();
+        assert_eq!(read(&left).unwrap(), read(theirs).unwrap());
+        assert_eq!(without(&left, &ours), Ok(None));
+        // Another cluster of the same name.
+        let other = prepared(K3S, "https://10.9.9.9:6443", "prod").unwrap();
+        assert_eq!(without(&merged(theirs, &other).unwrap(), &ours), Ok(None));
+        let own = read(&without(&ours, &ours).unwrap().unwrap()).unwrap();
+        assert_eq!((&own["current-context"], &own["users"]), (&json!(""), &json!([])));
     }
 
     #[test]

@@ -123,6 +123,7 @@ pub enum Command {
     Logs(commands::logs::LogsArgs),
     Kubeconfig(commands::kubeconfig::KubeconfigArgs),
     Secrets(commands::secrets::SecretsArgs),
+    Reset(commands::reset::ResetArgs),
     State(commands::state::StateArgs),
     Support(commands::support::SupportArgs),
     Completions(commands::completions::CompletionsArgs),

@@ -26,6 +26,7 @@ mod reach;
 pub mod rehearse;
 mod remembered;
 pub mod report;
+pub mod reset;
 pub mod run;
 mod scratch;
 pub mod secrets;
@@ -116,6 +117,7 @@ fn dispatch(cx: &Cx<'_>, command: &Command) -> Result<Exit, CliError> {
         Command::Logs(args) => logs::run(cx, args),
         Command::Kubeconfig(args) => kubeconfig::run(cx, args),
         Command::Secrets(args) => secrets::run(cx, args),
+        Command::Reset(args) => reset::run(cx, args),
         Command::State(args) => state::run(cx, args),
         Command::Support(args) => support::run(cx, args),
         Command::Completions(args) => completions::run(cx, args),

@@ -18,6 +18,7 @@ mod on_node;
 mod project;
 mod rehearse;
 mod report;
+mod reset;
 mod run;
 mod scripts;
 mod secrets;
