@@ -65,3 +65,46 @@ pub fn put_aside(state: &StateDir, folder: &Path) -> io::Result<Vec<String>> {
     File::open(root)?.sync_all()?;
     Ok(names)
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::super::dir::Access;
+    use super::super::dir::Kind;
+    use super::super::lock::Holder;
+    use super::*;
+
+    fn open(base: &Path, access: Access) -> StateDir {
+        StateDir::open(base, &"prod".parse().unwrap(), Kind::Real, access).unwrap()
+    }
+
+    #[test]
+    fn the_log_goes_last_and_nothing_without_the_lock() {
+        let base = tempfile::tempdir().unwrap();
+        let state = open(base.path(), Access::Plan(Holder::this("reset", Timestamp::UNIX_EPOCH)));
+        for (name, text) in
+            [("events.jsonl", "e"), ("overview.json", "o"), ("zebra", "z"), ("known_hosts", "k")]
+        {
+            fs::write(state.root().join(name), text).unwrap();
+        }
+        fs::create_dir_all(state.root().join("nodes/w1")).unwrap();
+        let goes = ["nodes", "overview.json", "zebra", "events.jsonl"];
+        assert_eq!(remembered(&state).unwrap(), goes);
+        let aside = base.path().join("aside");
+        let unlocked = put_aside(&open(base.path(), Access::Read), &aside).unwrap_err();
+        assert_eq!(unlocked.kind(), io::ErrorKind::PermissionDenied);
+        assert_eq!(put_aside(&state, base.path()).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(remembered(&state).unwrap(), goes, "nothing was moved");
+
+        assert_eq!(put_aside(&state, &aside).unwrap(), goes);
+        assert_eq!(fs::read_to_string(aside.join("events.jsonl")).unwrap(), "e");
+        assert!(aside.join("nodes/w1").is_dir());
+        assert!(remembered(&state).unwrap().is_empty());
+        let stays: std::collections::BTreeSet<String> = fs::read_dir(state.root())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        assert_eq!(stays.into_iter().collect::<Vec<_>>(), ["kind", "known_hosts", "lock"]);
+    }
+}
