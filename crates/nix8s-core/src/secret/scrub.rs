@@ -18,7 +18,10 @@ const LINE_MIN: usize = 12;
 
 /// Words in names whose values are secret. `key` alone is not one: most keys are public, or of a map.
 const NAMES: &str = "password|passwd|passphrase|passwort|secret|token|credential|client-key-data|client-certificate-data|\
-    private[-_]?key|secret[-_]?key|access[-_]?key|api[-_]?key|encryption[-_]?key|preshared[-_]?key|authorization|htpasswd";
+    private[-_]?key|secret[-_]?key|access[-_]?key|api[-_]?key|encryption[-_]?key|preshared[-_]?key|authorization|cookie|htpasswd|pass\\b|pwd\\b";
+
+/// A value in quotes, as JSON has it within JSON, as JSON and as YAML have it.
+const QUOTED: &str = r#"\\"(?:[^"\\]|\\[^"])*\\"|"(?:[^"\\]|\\.)*"|'[^']*'"#;
 
 /// Whatever looks like a secret, and what is left of it: `$1` and `$3` stay.
 const PATTERNS: &[&str] = &[
@@ -37,6 +40,9 @@ const PATTERNS: &[&str] = &[
     r#"()(\$(?:1|2[abxy]?|5|6|7|y|gy|argon2[a-z]*)\$[^\s"':]+)()"#,
     // GitHub, GitLab, Slack, AWS.
     r"()((?:gh[pousr]_|github_pat_|glpat-|xox[a-z]-|AKIA|ASIA)[A-Za-z0-9_-]{12,})()",
+    // Arguments of curl and sshpass, and what keepalived's machines know each other by.
+    r#"((?:-u|--user)[ \t=]+["']?[^\s:"']+:)([^\s"']+)()"#,
+    r#"((?:sshpass[ \t]+-p|auth_pass)[ \t]*["']?)([^\s"']+)()"#,
     // Whoever logs in by a header.
     r"((?i:bearer|basic)[ \t]+)([A-Za-z0-9._~+/-]{6,}=*)()",
     // user:password@ in an address, and whatever stands before @ where that is no login.
@@ -49,6 +55,8 @@ pub struct Scrubber {
     known: Vec<Redacted>,
     patterns: Vec<Regex>,
     private_key: Regex,
+    /// A name and what follows it in YAML or in a sentence, where nothing says how long a value is.
+    rest: Regex,
     named: Regex,
     flag: Regex,
     block: Regex,
@@ -66,11 +74,14 @@ impl Scrubber {
             known: forms.into_iter().map(Redacted::new).collect(),
             patterns: PATTERNS.iter().map(|text| regex(text)).collect(),
             private_key: regex(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY"),
+            rest: regex(&format!(
+                r#"((?i)[a-z0-9_.-]*(?:{NAMES})[a-z0-9_.-]*[ \t]*:[ \t]+)([^\s"'{{\[|>&*!][^"\n\\]*)()"#
+            )),
             named: regex(&format!(
-                r#"((?i)[A-Za-z0-9_.-]*(?:{NAMES})[A-Za-z0-9_.-]*(?:\\?["'])?[ \t]*[:=][ \t]*)(\\"(?:[^"\\]|\\[^"])*\\"|"(?:[^"\\]|\\.)*"|'[^']*'|[^\s,}}\]&"'\\]+)"#
+                r#"((?i)[a-z0-9_.-]*(?:{NAMES})[a-z0-9_.-]*(?:\\?["'])?[ \t]*[:=][ \t]*)({QUOTED}|[^\s,}}\]&"'\\]+)()"#
             )),
             flag: regex(&format!(
-                r#"((?i)--?[a-z0-9-]*(?:{NAMES})(?:\\?["'])?(?:,\s*|\s+)\\?["']?)([^\s"'\\-][^\s"'\\]*)"#
+                r#"((?i)--?[a-z0-9-]*(?:{NAMES})(?:\\?["'])?(?:,\s*|\s+))({QUOTED}|[^\s"'\\-][^\s"'\\]*)()"#
             )),
             block: regex(&format!(
                 r#"^([ \t-]*)["']?(?i)[A-Za-z0-9_.-]*(?:{NAMES})[A-Za-z0-9_.-]*["']?[ \t]*:[ \t]*[|>][0-9+-]*[ \t]*$"#
@@ -93,9 +104,10 @@ impl Scrubber {
                 .replace_all(&out, |found: &Captures<'_>| format!("{}{REMOVED}{}", &found[1], &found[3]));
             out = replaced.into_owned();
         }
-        for pattern in [&self.named, &self.flag] {
-            let replaced = pattern
-                .replace_all(&out, |found: &Captures<'_>| format!("{}{}", &found[1], instead(&found[2])));
+        for pattern in [&self.rest, &self.named, &self.flag] {
+            let replaced = pattern.replace_all(&out, |found: &Captures<'_>| {
+                format!("{}{}{}", &found[1], instead(&found[2]), &found[3])
+            });
             out = replaced.into_owned();
         }
         out
@@ -246,7 +258,7 @@ mod tests {
                 "git clone https://(removed)@git.example.org/x",
             ),
             ("https://hunter2@git.example.org/x".to_owned(), "https://(removed)@git.example.org/x"),
-            ("Authorization: Bearer abc.def-ghi".to_owned(), "Authorization: (removed) (removed)"),
+            ("Authorization: Bearer abc.def-ghi".to_owned(), "Authorization: (removed)"),
             ("DB_PASSWORD=hunter2 run".to_owned(), "DB_PASSWORD=(removed) run"),
             (r#"{"password":"hunter \"2\"","a":1}"#.to_owned(), r#"{"password":"(removed)","a":1}"#),
             (r#"say "{\"token\":\"hunter2\"}""#.to_owned(), r#"say "{\"token\":\"(removed)\"}""#),
@@ -254,6 +266,15 @@ mod tests {
             (r#"["k3s","--token","hunter2"]"#.to_owned(), r#"["k3s","--token","(removed)"]"#),
             ("/login?user=a&password=hunter2&x=1".to_owned(), "/login?user=a&password=(removed)&x=1"),
             ("dbPassword: 'hunter2'".to_owned(), "dbPassword: '(removed)'"),
+            ("  - password: hunter2 and, more\n    b: 1".to_owned(), "  - password: (removed)\n    b: 1"),
+            ("2026 k3s: token: hunter2 of hunter2".to_owned(), "2026 k3s: token: (removed)"),
+            (r#"{"said":"token: hunter2 of hunter2"}"#.to_owned(), r#"{"said":"token: (removed)"}"#),
+            ("run --password 'hunter2 hunter2' --x".to_owned(), "run --password '(removed)' --x"),
+            (r#"["--token", "hunter2 hunter2", "-x"]"#.to_owned(), r#"["--token", "(removed)", "-x"]"#),
+            ("curl -u me:hunter2 https://x".to_owned(), "curl -u me:(removed) https://x"),
+            ("auth_pass hunter2".to_owned(), "auth_pass (removed)"),
+            ("DB_PASS=hunter2".to_owned(), "DB_PASS=(removed)"),
+            ("Cookie: session=hunter2; other=hunter2".to_owned(), "Cookie: (removed)"),
         ] {
             assert_eq!(scrubbed(&text), left, "{text}");
         }
@@ -281,6 +302,8 @@ mod tests {
             "/nix/store/6d5q1gq3p1b0m0v8zrhn9bq6a7kzvj3n-nixos-system-w1-26.05",
             "SHA256:uNiVztksCsDhcc0u9e8BrQXVUpKZIDTMczCvj3tD2vk ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ",
             r#"{"secrets":{"provider":"age"},"token":null,"tokens":2,"secret":true}"#,
+            "  \"token\": null,\n  \"tokens\": 2,\n  \"secrets\": {\n  \"passed\": true",
+            "1 passed, 2 failed, bypass of nothing",
             "version v1.34.3+k3s1, token: (redacted)",
         ] {
             assert_eq!(scrubbed(text), text);

@@ -24,6 +24,9 @@ const PLANTED: &[&str] = &[
     "k3s server --token PLANTEDj --server https://10.0.0.11:6443",
     "proxy http://PLANTEDk@proxy.example.org:3128",
     "aws_secret_access_key = PLANTEDl",
+    "curl -u me:PLANTEDm https://registry.example.org",
+    "connecting with --password 'PLANTEDn PLANTEDo'",
+    "password: PLANTEDp, with PLANTEDq",
 ];
 
 /// A bootstrap token of kubeadm, which has no room for a mark.
