@@ -81,7 +81,7 @@ impl Scrubber {
                 r#"((?i)[a-z0-9_.-]*(?:{NAMES})[a-z0-9_.-]*(?:\\?["'])?[ \t]*[:=][ \t]*)({QUOTED}|[^\s,}}\]&"'\\]+)()"#
             )),
             flag: regex(&format!(
-                r#"((?i)--?[a-z0-9-]*(?:{NAMES})(?:\\?["'])?(?:,\s*|\s+))({QUOTED}|[^\s"'\\-][^\s"'\\]*)()"#
+                r#"((?im)(?:^|[\s"'\[(,=])--?[a-z0-9-]*(?:{NAMES})(?:\\?["'])?(?:,\s*|\s+))({QUOTED}|[^\s"'\\-][^\s"'\\]*)()"#
             )),
             block: regex(&format!(
                 r#"^([ \t-]*)["']?(?i)[A-Za-z0-9_.-]*(?:{NAMES})[A-Za-z0-9_.-]*["']?[ \t]*:[ \t]*[|>][0-9+-]*[ \t]*$"#
@@ -304,6 +304,7 @@ mod tests {
             r#"{"secrets":{"provider":"age"},"token":null,"tokens":2,"secret":true}"#,
             "  \"token\": null,\n  \"tokens\": 2,\n  \"secrets\": {\n  \"passed\": true",
             "1 passed, 2 failed, bypass of nothing",
+            r#"{"missing":["token","agent-token","deploy-key"]}"#,
             "version v1.34.3+k3s1, token: (redacted)",
         ] {
             assert_eq!(scrubbed(text), text);
