@@ -108,3 +108,39 @@ fn a_bundle_has_the_ends_of_journals_and_no_secret_in_them() {
     assert!(journal.contains("a harmless line") && journal.contains("joining with (removed)"), "{journal}");
     assert!(!journal.contains("hunter2") && !journal.contains("somebody else"), "{journal}");
 }
+
+#[test]
+fn a_cluster_that_runs_is_reached_and_its_gates_hold() {
+    let Some(lab) = Lab::start_or_skip(&["cp1"]) else { return };
+    let Some(kubernetes) = lab.kubernetes_or_skip() else { return };
+    configure(&lab);
+    lab.flake(r#"{ "prod": { "versions": ["1.34.2"], "machines": { "prod-cp1": { "k3s": "server" } } } }"#);
+    done(
+        &lab,
+        "mark='{\"cluster\":\"prod\",\"machine\":\"prod-cp1\",\"installation\":\"i1\",\"booted\":true}'
+         mkdir -p extra/var/lib/nix8s; echo \"$mark\" > extra/var/lib/nix8s/identity.json
+         nixos-anywhere --flake ./flake#prod-cp1 --target-host root@cp1 --copy-host-keys --extra-files extra",
+    );
+    lab.host("cp1").wait_for_boot();
+    done(&lab, "echo 'cluster-init: true' | ssh cp1 'cat > /var/lib/nix8s/k3s.yaml'");
+    kubernetes.wait_until(
+        "/api/v1/nodes/prod-cp1",
+        r#".status.conditions[] | select(.type == "Ready").status == "True""#,
+    );
+    let fetched = nix8s(&lab, &["kubeconfig"]);
+    assert_eq!(fetched.code, 0, "{}", fetched.stderr);
+
+    // It is not remembered here: the control plane says that the cluster exists.
+    let found = findings(&lab, 1);
+    let address = lab.host("cp1").address().to_owned();
+    assert_eq!(
+        found[" port"],
+        [("ok".to_owned(), format!("the API server can be reached at {address}:6443"))]
+    );
+    assert!(found[" kubeconfig"][0].1.contains("its certificate ends on 20"), "{found:#?}");
+    let gates = nix8s(&lab, &["status", "--probe", "-v"]);
+    assert_eq!(gates.code, 0, "{}\n{}", gates.stdout, gates.stderr);
+    for gate in ["holds      installed", "holds      Ready", "holds      etcd"] {
+        assert!(gates.stdout.contains(gate), "{}", gates.stdout);
+    }
+}
