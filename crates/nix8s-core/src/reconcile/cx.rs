@@ -272,6 +272,16 @@ impl<'a> Cx<'a> {
         self.views.get(first).filter(good).or_else(|| self.control_planes().find(good))
     }
 
+    /// A control plane of ours that holds the cluster's data, and whose kubelet runs.
+    pub fn holder(&self) -> Option<&View<'a>> {
+        let holds = |v: &&View<'a>| {
+            v.machine.is_some_and(|m| m.role == Role::ControlPlane)
+                && v.probe.is_some_and(|p| p.datastore && p.kubelet)
+                && v.is_provisioned(self.cluster)
+        };
+        self.views.get(self.first_server()).filter(holds).or_else(|| self.views.values().find(holds))
+    }
+
     /// Machines that are control planes by their Nodes.
     fn control_planes(&self) -> impl Iterator<Item = &View<'a>> {
         self.control_planes.iter().filter_map(|(name, _)| self.views.get(*name))

@@ -22,7 +22,11 @@ pub(super) fn plan(cx: &Cx<'_>, out: &mut Out<'_, '_>) {
             return;
         }
     };
-    if let Some(via) = cx.via(None) {
+    // Without one nobody can ask the API server who is Ready, also where it is only the kubeconfig that is missing: whoever
+    // holds the cluster's data has one then.
+    let is_missing = matches!(cx.seen.kubeconfig, Known::Known(KubeconfigSeen::Missing));
+    let via = cx.via(None).or_else(|| cx.holder().filter(|_| is_missing));
+    if let Some(via) = via {
         out.step(Risk::None, Effect::FetchKubeconfig { via: via.name.clone() }, reason.to_owned());
     }
 }

@@ -4,6 +4,7 @@ use nix8s_core::model::Distribution::K3s;
 use nix8s_core::model::Distribution::Kubeadm;
 use nix8s_core::model::MachineName;
 use nix8s_core::observed::Known;
+use nix8s_core::observed::KubeconfigSeen;
 use nix8s_core::observed::Os;
 use nix8s_core::plan::Cause;
 use nix8s_core::plan::Effect;
@@ -168,4 +169,17 @@ fn facts_that_could_not_be_learnt_are_waited_for_and_never_taken_for_nothing_to_
     let mut nobody_checked = ready(K3s, &["cp1", "w1"]);
     nobody_checked.seen.kubeconfig = Known::Unknown;
     assert_eq!(about_the_cluster(&nobody_checked), [Cause::Unknown]);
+}
+
+/// A run that is killed between beginning the cluster and reading its kubeconfig leaves a cluster that nobody can ask.
+#[test]
+fn a_kubeconfig_is_fetched_from_whoever_holds_the_data_when_nobody_can_ask_who_is_ready() {
+    let fetches = |world: &World| world.planned().contains("fetch-kubeconfig");
+    let mut world = ready(K3s, &["cp1", "w1"]);
+    world.seen.api = Known::Unknown;
+    assert!(!fetches(&world), "there is one");
+    world.seen.kubeconfig = Known::Known(KubeconfigSeen::Missing);
+    assert!(fetches(&world), "{}", world.planned());
+    world.probe("cp1").kubelet = false;
+    assert!(!fetches(&world), "there is none to fetch");
 }

@@ -175,7 +175,7 @@ fn a_loop_repairs_what_was_broken() {
     let w1 = lab.host("w1");
     w1.cut();
     w1.sh("systemctl stop k3s");
-    until(&|line| line["type"] == "rested" && line["ending"] == "waits-outside");
+    until(&|line| line["type"] == "rested" && line["ending"]["waits-outside"].is_object());
     w1.mend();
     until(&|line| line["type"] == "step-done" && line["kind"] == "restart" && line["machine"] == "prod-w1");
     until(&rests);
@@ -187,6 +187,7 @@ fn a_loop_repairs_what_was_broken() {
     for metric in [
         r#"nix8s_steps_total{kind="restart",result="done",cluster="prod"} 1"#,
         r#"nix8s_converged{cluster="prod"} 1"#,
+        r#"nix8s_machines{role="worker",stage="ready",cluster="prod"} 1"#,
         r#"nix8s_waits_for_a_person{cluster="prod"} 0"#,
     ] {
         assert!(told.lines().any(|line| same_metric(line, metric)), "{metric}: {told}");
