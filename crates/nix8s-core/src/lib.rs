@@ -6,6 +6,7 @@
 
 pub mod digest;
 pub mod distribution;
+pub mod doctor;
 pub mod event;
 pub mod export;
 pub mod import;

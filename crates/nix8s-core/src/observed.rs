@@ -126,6 +126,23 @@ pub struct Probe {
     pub components: Option<Version>,
     /// etcd members as its local etcd sees them; only where one answers.
     pub etcd: Option<Vec<EtcdMember>>,
+    /// What its clock showed when it was asked, in seconds since 1970; `None`: not known. For `doctor` alone.
+    #[serde(default)]
+    pub clock: Option<i64>,
+    /// Room in the file systems of some paths. For `doctor` alone.
+    #[serde(default)]
+    pub space: Vec<Space>,
+}
+
+/// Room in the file system that a path is on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Space {
+    /// The path.
+    pub path: String,
+    /// Bytes that can be written.
+    pub free: u64,
+    /// Bytes that it has.
+    pub size: u64,
 }
 
 impl Probe {
@@ -145,6 +162,8 @@ impl Probe {
             membership: None,
             components: None,
             etcd: None,
+            clock: None,
+            space: Vec::new(),
         }
     }
 }

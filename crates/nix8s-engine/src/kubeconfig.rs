@@ -2,11 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use jiff::Timestamp;
 use nix8s_core::model::Cluster;
 use nix8s_core::model::Machine;
 use nix8s_core::model::Role;
 use serde_json::Value;
 use serde_json::json;
+use x509_cert::Certificate;
 
 /// Why a text cannot be used as a kubeconfig.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -113,6 +117,33 @@ pub fn merged(theirs: &str, ours: &str) -> Result<String, NotUsable> {
     write(&all)
 }
 
+/// A user's own kubeconfig without the entries of `ours`; `None`: they are not all there as they are in it, and what has the same
+/// name and says something else is not ours.
+///
+/// # Errors
+/// When the user's is no kubeconfig, or would lose something else.
+pub fn without(theirs: &str, ours: &str) -> Result<Option<String>, NotUsable> {
+    let (mut all, ours) = (read(theirs)?, read(ours)?);
+    let mut changed = Vec::new();
+    for list in ["clusters", "contexts", "users"] {
+        let (Some(entries), Some(same)) = (all[list].as_array(), ours[list].as_array()) else {
+            return Ok(None);
+        };
+        if same.is_empty() || !same.iter().all(|entry| entries.contains(entry)) {
+            return Ok(None);
+        }
+        let left: Vec<Value> = entries.iter().filter(|entry| !same.contains(entry)).cloned().collect();
+        changed.push((list, left));
+    }
+    for (list, left) in changed {
+        all[list] = Value::Array(left);
+    }
+    if all["current-context"] == ours["current-context"] {
+        all["current-context"] = json!("");
+    }
+    write(&all).map(Some)
+}
+
 /// The address of the cluster that a kubeconfig is current for.
 ///
 /// # Errors
@@ -124,6 +155,18 @@ pub fn server_in(text: &str) -> Result<String, NotUsable> {
     let cluster = entry(&found, "contexts", context).and_then(|entry| entry["context"]["cluster"].as_str());
     let cluster = cluster.and_then(|name| entry(&found, "clusters", name)).ok_or_else(lacks)?;
     cluster["cluster"]["server"].as_str().map(str::to_owned).ok_or_else(lacks)
+}
+
+/// When the certificate ends with which a kubeconfig logs in; `None` where there is none, or none that can be read.
+pub fn ends(text: &str) -> Option<Timestamp> {
+    let found = read(text).ok()?;
+    let context = entry(&found, "contexts", found["current-context"].as_str()?)?;
+    let user = entry(&found, "users", context["context"]["user"].as_str()?)?;
+    let pem = BASE64_STANDARD.decode(user["user"]["client-certificate-data"].as_str()?).ok()?;
+    // The first one is its own; others are authorities.
+    let certificate = Certificate::load_pem_chain(&pem).ok()?.into_iter().next()?;
+    let ends = certificate.tbs_certificate.validity.not_after.to_unix_duration();
+    Timestamp::from_second(i64::try_from(ends.as_secs()).ok()?).ok()
 }
 
 fn entry<'a>(all: &'a Value, list: &str, name: &str) -> Option<&'a Value> {
@@ -217,6 +260,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_ours_goes_and_everything_else_stays() {
+        let ours = prepared(K3S, "https://10.0.0.1:6443", "prod").unwrap();
+        let theirs = "apiVersion: v1\nkind: Config\ncurrent-context: home\nextra: 'yes'\n\
+            clusters:\n- { name: home, cluster: { server: 'https://home' } }\n\
+            contexts:\n- { name: home, context: { cluster: home, user: me } }\n\
+            users:\n- { name: me, user: { token: '0123' } }\n";
+        let both = merged(theirs, &ours).unwrap();
+        let left = without(&both, &ours).unwrap().unwrap();
+        assert_eq!(read(&left).unwrap(), read(theirs).unwrap());
+        assert_eq!(without(&left, &ours), Ok(None));
+        // Another cluster of the same name.
+        let other = prepared(K3S, "https://10.9.9.9:6443", "prod").unwrap();
+        assert_eq!(without(&merged(theirs, &other).unwrap(), &ours), Ok(None));
+        let own = read(&without(&ours, &ours).unwrap().unwrap()).unwrap();
+        assert_eq!((&own["current-context"], &own["users"]), (&json!(""), &json!([])));
+    }
+
+    #[test]
     fn nothing_is_as_good_as_an_empty_file() {
         let ours = prepared(K3S, "https://10.0.0.1:6443", "prod").unwrap();
         assert_eq!(merged("", &ours).unwrap(), ours);
@@ -229,5 +290,26 @@ mod tests {
     fn ipv6_addresses_stand_in_brackets() {
         assert_eq!(bracketed("fd00::1"), "[fd00::1]");
         assert_eq!(bracketed("10.0.0.1"), "10.0.0.1");
+    }
+
+    /// Self-signed, by `openssl req -x509 -newkey ed25519 -days 3650`.
+    const CERTIFICATE: &str = concat!(
+        "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSUJORENCNTZBREFnRUNBaFFIcVNxSHFVOGNRKzNCc3E3Z1hXWGhyM0dYdVRB",
+        "RkJnTXJaWEF3RURFT01Bd0cKQTFVRUF3d0ZZV1J0YVc0d0hoY05Nall4TVRJeE1UazFPVE14V2hjTk16WXhNVEU0TVRrMU9UTXhX",
+        "akFRTVE0dwpEQVlEVlFRRERBVmhaRzFwYmpBcU1BVUdBeXRsY0FNaEFIUTV1L1BjSGpvMCtSZWxjdDRVclc0S2RyN3RaYkx5ClJC",
+        "RVlFeDhZUTM2T28xTXdVVEFkQmdOVkhRNEVGZ1FVakVwRXVqWUhSd3BaUy9kajdYUDl0bHViaWJ3d0h3WUQKVlIwakJCZ3dGb0FV",
+        "akVwRXVqWUhSd3BaUy9kajdYUDl0bHViaWJ3d0R3WURWUjBUQVFIL0JBVXdBd0VCL3pBRgpCZ01yWlhBRFFRQjg3VURUek1hY2ly",
+        "eGlLNDc2TlJ2UzJLNHJvTGwyWG1DVHZKNTl3T2xXaC9RamRwV2wxSWpQCldYc1QrM1RlWFFZYUNTYzNzUFk4dVk3ZGQ3UWxxd29D",
+        "Ci0tLS0tRU5EIENFUlRJRklDQVRFLS0tLS0K",
+    );
+
+    #[test]
+    fn the_certificate_of_a_kubeconfig_says_when_it_ends() {
+        let with = |certificate: &str| ends(&K3S.replace("REVG", certificate)).map(|at| at.to_string());
+        assert_eq!(with(CERTIFICATE).as_deref(), Some("2036-11-18T19:59:31Z"));
+        for broken in ["REVG", "", "!", "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCg=="] {
+            assert_eq!(with(broken), None, "{broken}");
+        }
+        assert_eq!(ends("no kubeconfig"), None);
     }
 }

@@ -1,6 +1,7 @@
 //! Observes, carries out and remembers: the loop around [`nix8s_core`], over five ports to the outside world.
 
 pub mod converge;
+pub mod doctor;
 pub mod execute;
 pub mod journal;
 pub mod kubeconfig;

@@ -146,6 +146,8 @@ pub fn probe(machine: &str) -> Probe {
         membership: None,
         components: None,
         etcd: None,
+        clock: None,
+        space: Vec::new(),
     }
 }
 

@@ -106,6 +106,7 @@ impl Global {
 pub enum Command {
     Init(commands::init::InitArgs),
     Validate(commands::validate::ValidateArgs),
+    Doctor(commands::doctor::DoctorArgs),
     Config(commands::config::ConfigArgs),
     Plan(commands::plan::PlanArgs),
     Apply(commands::apply::ApplyArgs),
@@ -122,7 +123,9 @@ pub enum Command {
     Logs(commands::logs::LogsArgs),
     Kubeconfig(commands::kubeconfig::KubeconfigArgs),
     Secrets(commands::secrets::SecretsArgs),
+    Reset(commands::reset::ResetArgs),
     State(commands::state::StateArgs),
+    Support(commands::support::SupportArgs),
     Completions(commands::completions::CompletionsArgs),
     Man(commands::man::ManArgs),
     Version(commands::version::VersionArgs),

@@ -8,6 +8,7 @@ pub mod kept;
 pub mod known_hosts;
 mod name;
 mod redacted;
+pub mod scrub;
 
 use std::collections::BTreeSet;
 

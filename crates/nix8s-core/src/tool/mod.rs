@@ -1,6 +1,9 @@
 //! External programs: one file each, arguments out, parsed output in. Nothing here runs anything.
 
+pub mod df;
+pub mod journal;
 pub mod k3s;
+pub mod knock;
 pub mod known;
 pub mod kubeadm;
 pub mod nix;
@@ -12,6 +15,7 @@ pub mod sops;
 pub mod sops_yaml;
 pub mod ssh;
 pub mod ssh_agent;
+pub mod version;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -40,6 +40,9 @@ use crate::stop::Stop;
 use crate::world::World;
 pub use cluster::fetched_kubeconfig;
 pub(crate) use failure::last_lines;
+pub use gates::Answer;
+pub use gates::Gate;
+pub use gates::ask as ask_gates;
 use held::Hold;
 use schedule::Schedule;
 

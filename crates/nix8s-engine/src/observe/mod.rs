@@ -1,7 +1,7 @@
 //! Looks at the world once: every machine, the API server, systems, secrets, and what changed since the last look.
 
 mod changes;
-mod machine;
+pub(crate) mod machine;
 #[cfg(test)]
 mod tests;
 

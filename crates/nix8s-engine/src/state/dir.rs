@@ -162,6 +162,11 @@ impl StateDir {
         &self.root
     }
 
+    /// Whether it was opened for planning.
+    pub fn is_locked(&self) -> bool {
+        self.lock.is_some()
+    }
+
     fn log(&self) -> MutexGuard<'_, Log> {
         self.log.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }

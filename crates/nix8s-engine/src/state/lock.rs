@@ -39,14 +39,14 @@ impl Holder {
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Somebody else plans.
-    #[error("{}", held_by(.0.as_ref()))]
+    #[error("{}", told(.0.as_ref()))]
     Held(Option<Holder>),
     /// The file could not be used.
     #[error("could not lock the state directory")]
     Io(#[source] io::Error),
 }
 
-fn held_by(holder: Option<&Holder>) -> String {
+fn told(holder: Option<&Holder>) -> String {
     match holder {
         Some(Holder { pid, host, command, since }) => {
             format!(
@@ -61,6 +61,28 @@ fn held_by(holder: Option<&Holder>) -> String {
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
+}
+
+/// Who holds the lock, if somebody does: for people, and for no decision. To find out it is shared for a moment.
+///
+/// # Errors
+/// When the file cannot be opened.
+pub fn held_by(path: &Path) -> io::Result<Option<String>> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared) {
+        Ok(()) => Ok(None),
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            let mut text = String::new();
+            // The holder may be writing it at this moment.
+            let _ = file.read_to_string(&mut text);
+            Ok(Some(LockError::Held(serde_json::from_str(&text).ok()).to_string()))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Takes the lock, or says who holds it.

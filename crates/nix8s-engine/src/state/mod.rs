@@ -4,6 +4,7 @@ pub mod copy;
 pub mod dir;
 pub mod export;
 pub mod file;
+pub mod forget;
 pub mod layout;
 pub mod lock;
 pub mod log;

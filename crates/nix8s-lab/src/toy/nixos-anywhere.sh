@@ -14,6 +14,7 @@ abort() {
 
 while [ $# -gt 0 ]; do
   case $1 in
+    --help) echo "Usage: nixos-anywhere [options] [<ssh-host>]"; exit ;;
     -f | --flake) flake=$2; shift ;;
     --target-host) target=$2; shift ;;
     -i) ssh_options+=(-i "$2"); shift ;;

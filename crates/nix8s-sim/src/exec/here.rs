@@ -11,6 +11,9 @@ use nix8s_core::secret::delivery;
 use nix8s_core::tool::Command;
 use nix8s_core::tool::File;
 use nix8s_core::tool::Output;
+use nix8s_core::tool::knock::Door;
+use nix8s_core::tool::knock::Knocked;
+use nix8s_core::tool::knock::Knocks;
 use nix8s_core::tool::secrets;
 use nix8s_engine::port::ExecError;
 
@@ -37,7 +40,6 @@ impl SimExec {
             ["env", _, "nix", "copy", _, _, _, "--substitute-on-destination", "--to", store, path] => {
                 self.copy(store, path).await
             }
-            ["nixos-anywhere", rest @ ..] => self.install(rest, command).await,
             ["nix8s", "-o", "json", "secrets", "check", _] => {
                 self.take("secrets", (0, 1)).await;
                 self.shared.with(|w| said(serde_json::to_string(&w.common.secrets).expect("names")))
@@ -60,6 +62,29 @@ impl SimExec {
                 self.take("kubeconfig", (0, 2)).await;
                 self.kubeconfig()
             }
+            ["nix8s", "-o", "json", "doctor", "--knock"] => {
+                self.take("knock", (0, 1)).await;
+                match serde_json::from_str::<Knocks>(stdin(command)) {
+                    Ok(knocks) => {
+                        self.shared.with(|w| said(serde_json::to_string(&knock(w, &knocks)).expect("texts")))
+                    }
+                    Err(e) => complained(64, format!("error: not a list of names and ports: {e}")),
+                }
+            }
+            ["df", "-Pk", "--", _] => self.shared.with(|w| {
+                let free = if w.now < w.common.here_full { 0 } else { 400 << 20 };
+                said(format!(
+                    "Filesystem 1024-blocks Used Available Capacity Mounted on\nsim {} 0 {free} 0% /\n",
+                    900 << 20
+                ))
+            }),
+            ["nix", "--version"] => said("nix (Nix) 2.31.2\n"),
+            ["git", "--version"] => said("git version 2.51.0\n"),
+            ["bash", "--version"] => said("GNU bash, version 5.3.3(1)-release\n"),
+            ["env", _, "sops", "--version"] => said("sops 3.11.0\n"),
+            ["nixos-anywhere", "--help"] => said("Usage: nixos-anywhere [options] [<ssh-host>]\n"),
+            ["nixos-anywhere", rest @ ..] => self.install(rest, command).await,
+            ["ssh", "-V"] => Output { stderr: "OpenSSH_10.2p1, OpenSSL 3.6.0\n".to_owned(), ..said("") },
             _ => unknown(command),
         })
     }
@@ -148,6 +173,38 @@ impl SimExec {
                 complained(1, "error: the API server does not answer")
             }
         })
+    }
+}
+
+/// Names lead to the machines that have them, and API servers listen where they run; the virtual address is held by one.
+fn knock(world: &World, knocks: &Knocks) -> Knocked {
+    let name = |name: &str| {
+        let machine = world.at_address(name).and_then(|name| world.fleet.machines.get(name));
+        machine.and_then(|machine| machine.ip).into_iter().collect()
+    };
+    let door = |place: &str| {
+        let address = place.rsplit_once(':').map_or(place, |(host, _)| host).trim_matches(['[', ']']);
+        let is_vip = world.fleet.ha.vip.is_some_and(|vip| vip.to_string() == address);
+        let mut machines = world.fleet.machines.values();
+        let by_ip = || machines.find(|m| m.ip.is_some_and(|ip| ip.to_string() == address)).map(|m| &m.name);
+        let metal = world.at_address(address).or_else(by_ip).and_then(|name| world.metal.get(name));
+        match metal {
+            _ if is_vip => {
+                if world.api_answers() {
+                    Door::Open
+                } else {
+                    Door::Silent
+                }
+            }
+            Some(metal) if !metal.answers(world.now) => Door::Silent,
+            Some(metal) if metal.kube.datastore.is_some() && world.api_answers() => Door::Open,
+            Some(_) => Door::Refused,
+            None => Door::Silent,
+        }
+    };
+    Knocked {
+        names: knocks.names.iter().map(|one| (one.clone(), name(one))).collect(),
+        ports: knocks.ports.iter().map(|one| (one.clone(), door(one))).collect(),
     }
 }
 

@@ -8,6 +8,7 @@ use nix8s_core::observed::Hardware;
 use nix8s_core::observed::Mark;
 use nix8s_core::observed::Os;
 use nix8s_core::observed::Probe;
+use nix8s_core::observed::Space;
 use nix8s_core::tool::Command;
 use nix8s_core::tool::Output;
 use nix8s_core::tool::k3s;
@@ -24,6 +25,8 @@ use super::reach;
 use super::said;
 use super::unknown;
 use super::words;
+use crate::world::Ms;
+use crate::world::SECOND;
 use crate::world::World;
 use crate::world::metal::Content;
 use crate::world::metal::KubeState;
@@ -58,6 +61,12 @@ impl SimExec {
             ["nix8s", "on-node", "gates"] => self.effect(&to, (1, 5), |w, m| gates(w, m, &stdin)).await,
             ["nix8s", "on-node", "clean", _] => self.effect(&to, (5, 20), clean).await,
             ["systemctl", "restart", unit] => self.effect(&to, (1, 3), |w, m| restart(w, m, unit)).await,
+            ["journalctl", ..] => {
+                self.effect(&to, (0, 2), |_, m| {
+                    said(format!("{m} systemd[1]: a simulated machine keeps no journal\n"))
+                })
+                .await
+            }
             ["nix8s", "on-node", "switch", rest @ ..] => self.switch(&to, rest, command).await,
             ["nix8s", "on-node", "confirm-switch", nonce] => self.confirm_switch(&to, nonce).await,
             _ => self.kubeadm(&to, command).await.unwrap_or_else(|| Ok(unknown(command))),
@@ -81,6 +90,22 @@ fn hardware(metal: &Metal) -> Hardware {
         macs: metal.macs.clone(),
         disks: metal.disks.iter().map(disk).collect(),
     }
+}
+
+/// What its clock shows, in seconds.
+fn shown(metal: &Metal, now: Ms) -> i64 {
+    now / SECOND + if now < metal.skewed { 600 } else { 0 }
+}
+
+/// Room on an installed system; what else runs has none to speak of.
+fn space(metal: &Metal, now: Ms) -> Vec<Space> {
+    if metal.os != Running::NixOs {
+        return Vec::new();
+    }
+    let free = |gigabytes: u64| if now < metal.full { 0 } else { gigabytes << 30 };
+    let root = |path: &str| Space { path: path.to_owned(), free: free(400), size: 900 << 30 };
+    let boot = Space { path: "/boot".to_owned(), free: 1 << 29, size: 1 << 30 };
+    vec![root("/nix"), boot, root("/tmp"), root("/var/lib")]
 }
 
 fn probe(world: &mut World, name: &MachineName) -> Output {
@@ -108,6 +133,8 @@ fn probe(world: &mut World, name: &MachineName) -> Output {
         membership: if nixos { metal.membership.clone() } else { None },
         components: if k3s { version } else { kube.components },
         etcd: world.members_seen_by(metal),
+        clock: Some(shown(metal, world.now)),
+        space: space(metal, world.now),
         running,
     };
     let now = world.now;

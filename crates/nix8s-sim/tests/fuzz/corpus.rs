@@ -128,6 +128,8 @@ fn probe(random: &mut Random, machine: &Machine, system: &System) -> Probe {
         membership: None,
         components: None,
         etcd: None,
+        clock: None,
+        space: Vec::new(),
     }
 }
 

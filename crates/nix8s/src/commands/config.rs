@@ -4,7 +4,7 @@ mod earlier;
 mod export;
 mod import;
 mod schema;
-mod show;
+pub mod show;
 
 use crate::commands::Cx;
 use crate::error::CliError;

@@ -194,6 +194,32 @@ fn merge_into(cx: &Cx<'_>, cluster: &Cluster, path: &Path, ours: &str) -> Result
     Ok(Exit::Done)
 }
 
+/// A kubeconfig of the user's own that has the entries of a cluster, and what is left of it without them.
+pub struct Merged {
+    /// The file.
+    pub path: PathBuf,
+    /// What it says.
+    pub text: String,
+    /// What it says without them.
+    pub without: String,
+}
+
+/// Where the kept kubeconfig was merged into, as far as that can be told: files that cannot be read are not the user's to kubectl
+/// either.
+pub fn merged_into(kept: &str) -> Vec<Merged> {
+    let from = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let paths: Vec<PathBuf> = match from("KUBECONFIG") {
+        Some(list) => std::env::split_paths(&list).filter(|path| !path.as_os_str().is_empty()).collect(),
+        None => from("HOME").map(|home| PathBuf::from(home).join(".kube/config")).into_iter().collect(),
+    };
+    let merged = |path: PathBuf| {
+        let text = fs::read_to_string(&path).ok()?;
+        let without = kubeconfig::without(&text, kept).ok()??;
+        Some(Merged { path, text, without })
+    };
+    paths.into_iter().filter_map(merged).collect()
+}
+
 /// A name beside the file that no earlier backup has.
 fn backup(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -201,7 +227,7 @@ fn backup(path: &Path) -> PathBuf {
 }
 
 /// Replaces a file whole, or what a link leads to.
-fn write(path: &Path, text: &str) -> Result<(), CliError> {
+pub fn write(path: &Path, text: &str) -> Result<(), CliError> {
     let target = fs::canonicalize(path).or_else(|_| std::path::absolute(path));
     let written = target.and_then(|target| file::replace(&[(target, text.as_bytes())], Durability::Fsync));
     written.map_err(|error| not_written(path, error))

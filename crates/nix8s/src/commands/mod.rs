@@ -5,6 +5,7 @@ mod complete;
 pub mod completions;
 pub mod config;
 mod consent;
+pub mod doctor;
 pub mod events;
 pub mod exec;
 pub mod explain;
@@ -25,6 +26,7 @@ mod reach;
 pub mod rehearse;
 mod remembered;
 pub mod report;
+pub mod reset;
 pub mod run;
 mod scratch;
 pub mod secrets;
@@ -32,6 +34,7 @@ mod signal;
 pub mod ssh;
 pub mod state;
 pub mod status;
+pub mod support;
 pub mod validate;
 mod vault;
 pub mod version;
@@ -97,6 +100,7 @@ fn dispatch(cx: &Cx<'_>, command: &Command) -> Result<Exit, CliError> {
     match command {
         Command::Init(args) => init::run(cx, args),
         Command::Validate(args) => validate::run(cx, args),
+        Command::Doctor(args) => doctor::run(cx, args),
         Command::Config(args) => config::run(cx, args),
         Command::Plan(args) => plan::run(cx, args),
         Command::Apply(args) => apply::run(cx, args),
@@ -113,7 +117,9 @@ fn dispatch(cx: &Cx<'_>, command: &Command) -> Result<Exit, CliError> {
         Command::Logs(args) => logs::run(cx, args),
         Command::Kubeconfig(args) => kubeconfig::run(cx, args),
         Command::Secrets(args) => secrets::run(cx, args),
+        Command::Reset(args) => reset::run(cx, args),
         Command::State(args) => state::run(cx, args),
+        Command::Support(args) => support::run(cx, args),
         Command::Completions(args) => completions::run(cx, args),
         Command::Man(args) => man::run(cx, args),
         Command::Version(args) => version::run(cx, args),

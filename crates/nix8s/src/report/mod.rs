@@ -3,6 +3,8 @@
 pub mod change;
 pub mod diagnostic;
 pub mod event;
+pub mod findings;
+pub mod gates;
 pub mod graph;
 pub mod headline;
 pub mod history;

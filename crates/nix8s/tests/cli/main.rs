@@ -4,9 +4,11 @@
 
 mod apply;
 mod complete;
+mod doctor;
 mod explain;
 mod export;
 mod flake;
+mod gates;
 mod hostile;
 mod import;
 mod init;
@@ -16,11 +18,13 @@ mod on_node;
 mod project;
 mod rehearse;
 mod report;
+mod reset;
 mod run;
 mod scripts;
 mod secrets;
 mod ssh;
 mod state;
+mod support;
 mod usage;
 mod validate;
 mod watch;

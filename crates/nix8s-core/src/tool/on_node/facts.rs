@@ -14,6 +14,7 @@ use crate::observed::Os;
 use crate::observed::Probe;
 use crate::observed::System;
 use crate::tool::NotUnderstood;
+use crate::tool::df;
 
 /// Its first line.
 pub const FIRST: &str = "nix8s facts 1";
@@ -64,6 +65,8 @@ pub fn read(text: &str) -> Result<Probe, NotUnderstood> {
         membership: facts.lines("membership").next().and_then(|line| line.get(..16)).map(str::to_owned),
         components: facts.lines("components").find_map(component),
         etcd: facts.etcd(),
+        clock: facts.lines("clock").find_map(|line| line.trim().parse().ok()),
+        space: facts.lines("space").filter_map(df::line).collect(),
         running,
     })
 }
@@ -353,6 +356,18 @@ mod tests {
             probe("= components\n kube-apiserver v1.34.1\n").components.unwrap().to_string(),
             "v1.34.1"
         );
+    }
+
+    /// As `df -Pk` of GNU and of busybox print it, each line behind the path that was asked for.
+    #[test]
+    fn a_machine_tells_the_time_and_where_there_is_room() {
+        let asked = probe(
+            "= clock\n 1767600000\n= space\n /nix /dev/sda2 960000 500000 460000 53% /\n /boot what\n\
+             \x20/tmp tmp fs 1024 0 1024 0% /tmp\n",
+        );
+        assert_eq!(asked.clock, Some(1_767_600_000));
+        let space: Vec<_> = asked.space.iter().map(|s| (s.path.as_str(), s.free, s.size)).collect();
+        assert_eq!(space, [("/nix", 471_040_000, 983_040_000), ("/tmp", 1 << 20, 1 << 20)]);
     }
 
     /// As etcd 3.5 answers to `POST /v3/cluster/member/list`.

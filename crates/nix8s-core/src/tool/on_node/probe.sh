@@ -11,6 +11,8 @@ show() { section "$1" && sed 's/^/ /' "$2" && echo; }
 lines() { sed 's/^/ /'; }
 
 echo 'nix8s facts 1'
+section clock
+date +%s | lines
 for f in "$root/etc/os-release" "$root/usr/lib/os-release"; do
   if [ -r "$f" ]; then show os-release "$f"; break; fi
 done
@@ -86,6 +88,11 @@ $s
   fi
 fi
 [ ! -e "$root/var/lib/nix8s/switch/armed.json" ] || section armed
+
+section space
+for d in /nix /boot /tmp /var/lib; do
+  [ ! -d "$root$d" ] || df -Pk "$root$d" | sed -n "2s|^|$d |p" | lines
+done
 
 section kubelet
 systemctl is-active k3s.service k3s-agent.service kubelet.service k0scontroller.service k0sworker.service \

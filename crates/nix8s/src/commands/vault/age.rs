@@ -43,6 +43,22 @@ pub fn encrypt(plain: &Redacted, recipients: &[String]) -> Result<String, CliErr
     Ok(String::from_utf8(out).expect("armour is ASCII"))
 }
 
+/// Bytes for these recipients, as they are: not armoured.
+pub fn seal(plain: &[u8], recipients: &[String]) -> Result<Vec<u8>, CliError> {
+    let keys: Vec<x25519::Recipient> =
+        recipients.iter().map(|text| recipient(text)).collect::<Result<_, _>>()?;
+    let encryptor = Encryptor::with_recipients(keys.iter().map(|key| key as &dyn Recipient));
+    let encryptor = encryptor
+        .map_err(|error| CliError::new(Exit::Configuration, "could not encrypt it").because(error))?;
+    let mut out = Vec::new();
+    let sealed = encryptor.wrap_output(&mut out).and_then(|mut writer| {
+        writer.write_all(plain)?;
+        writer.finish().map(drop)
+    });
+    sealed.map_err(|error| CliError::new(Exit::Failed, "could not encrypt it").because(error))?;
+    Ok(out)
+}
+
 fn recipient(text: &str) -> Result<x25519::Recipient, CliError> {
     text.parse().map_err(|why| {
         let message = format!("the recipient {text:?} is no age recipient such as age1…: {why}");

@@ -1,6 +1,6 @@
 //! Where a cluster's secrets are: an encrypted file in the project, the environment, or the configuration itself.
 
-mod age;
+pub mod age;
 mod env;
 pub mod key;
 mod recipients;

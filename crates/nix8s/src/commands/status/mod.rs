@@ -1,5 +1,7 @@
 //! `nix8s status`.
 
+mod probe;
+
 use clap_complete::engine::ArgValueCandidates;
 use nix8s_engine::state::overview::Overview;
 use serde_json::json;
@@ -20,8 +22,10 @@ Examples:
   nix8s status prod --simulate -v
   nix8s status --simulate -o json
   nix8s status --simulate --watch      again with every change, until Ctrl-C
+  nix8s status --simulate --probe      and whether the gates of each machine hold now
 
-Tells what the last look of `apply` saw and what happened since; asks no machine.";
+Tells what the last look of `apply` saw and what happened since; only --probe asks machines. It changes nothing, and exits with 1
+when a gate does not hold or could not be asked.";
 
 /// Show machines, where in their lives they are, what failed, and what is waited for
 #[derive(Debug, clap::Args)]
@@ -33,13 +37,19 @@ pub struct StatusArgs {
     /// Show it again with every change, until Ctrl-C; where stdout is no terminal, a line for each change
     #[arg(short, long)]
     watch: bool,
+    /// Ask every machine now whether its gates hold: units, addresses, its Node, etcd
+    #[arg(long, conflicts_with = "watch")]
+    probe: bool,
 }
 
 /// Shows what is known.
 pub fn run(cx: &Cx<'_>, args: &StatusArgs) -> Result<Exit, CliError> {
-    let StatusArgs { cluster, watch } = args;
+    let StatusArgs { cluster, watch, probe } = args;
     if *watch {
         return watch::run(cx, cluster.as_deref());
+    }
+    if *probe {
+        return probe::run(cx, cluster.as_deref());
     }
     let overviews = overviews(cx, cluster.as_deref())?;
     match cx.out.format {
