@@ -4,6 +4,7 @@
 
 mod facts;
 mod kubeconfig;
+mod node;
 mod place;
 mod ssh;
 mod switch;

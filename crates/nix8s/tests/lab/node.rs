@@ -1,0 +1,116 @@
+//! What a person asks of single machines, on real hosts.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::Child;
+use std::process::Command;
+use std::process::Output;
+use std::process::Stdio;
+
+use nix8s_lab::Host;
+use nix8s_lab::Kubernetes;
+use nix8s_lab::Lab;
+
+/// What k3s brings to stop all that it left running.
+const KILLALL: &str = "#!/bin/sh\nexec systemctl stop k3s.service\n";
+
+/// One control plane and one worker, whose systems are those of the flake beside it.
+fn project(lab: &Lab) {
+    let flake = lab.flake(
+        r#"{ "prod": { "versions": ["v1.34.2+k3s1"], "machines": {
+            "prod-cp1": { "k3s": "server" }, "prod-w1": { "k3s": "agent", "programs": ["k3s-killall.sh"] } } } }"#,
+    );
+    std::fs::write(flake.join("programs/k3s-killall.sh"), KILLALL).unwrap();
+    let address = |name: &str| lab.host(name).address().to_owned();
+    let yaml = format!(
+        "nodes:\n  metal:\n    install: {{ disk: /dev/sda }}\nclusters:\n  prod:\n    version: v1.34.2+k3s1\n    distribution: k3s\n    gates: {{ soak: 0s, retries: 1, timeout: 5s }}\n    \
+         provisioner: nixos-anywhere\n    members:\n      cp1: {{ node: metal, role: control-plane, ip: {} }}\n      \
+         w1: {{ node: metal, role: worker, ip: {} }}\nprovisioning:\n  nixos-anywhere: {{}}\npolicy: {{ remove: true }}\n",
+        address("prod-cp1"),
+        address("prod-w1"),
+    );
+    std::fs::write(flake.join("nix8s.yaml"), yaml).unwrap();
+}
+
+fn command(lab: &Lab, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nix8s"));
+    command.args(args).current_dir(lab.home().join("flake"));
+    lab.operator(&command)
+}
+
+#[track_caller]
+fn nix8s(lab: &Lab, args: &[&str]) -> String {
+    let output: Output = command(lab, args).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let all = format!("{}{}", text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{all}");
+    all
+}
+
+/// An apply that goes on, until it is stopped.
+struct Apply {
+    running: Child,
+    log: PathBuf,
+}
+
+impl Apply {
+    fn begin(lab: &Lab) -> Self {
+        let log = lab.home().join("apply.log");
+        let (out, errors) = (File::create(&log).unwrap(), File::options().append(true).open(&log).unwrap());
+        let mut apply = command(lab, &["apply", "--yes"]);
+        let running = apply.stdin(Stdio::null()).stdout(out).stderr(errors).spawn().unwrap();
+        Self { running, log }
+    }
+}
+
+impl Drop for Apply {
+    fn drop(&mut self) {
+        let _ = self.running.kill();
+        let _ = self.running.wait();
+        if std::thread::panicking() {
+            println!("{}", std::fs::read_to_string(&self.log).unwrap_or_default());
+        }
+    }
+}
+
+const READY: &str =
+    r#"[.items[].status.conditions[] | select(.type == "Ready") | .status] == ["True", "True"]"#;
+
+fn installation(host: &Host<'_>) -> String {
+    let mark: serde_json::Value =
+        serde_json::from_str(&host.read("/var/lib/nix8s/identity.json").unwrap()).unwrap();
+    mark["installation"].as_str().unwrap().to_owned()
+}
+
+fn uid(kubernetes: &Kubernetes<'_>) -> String {
+    let node = kubernetes.ask("GET", "/api/v1/nodes/prod-w1", "").unwrap();
+    let node: serde_json::Value = serde_json::from_str(&node).unwrap();
+    node["metadata"]["uid"].as_str().unwrap().to_owned()
+}
+
+/// etcd is the lab's own and not the machine's, so the control plane's gates, which want its vote, are not waited for.
+#[test]
+fn a_reinstalled_worker_leaves_is_erased_and_joins_again() {
+    let Some(lab) = Lab::start_or_skip(&["prod-cp1", "prod-w1"]) else { return };
+    let Some(kubernetes) = lab.kubernetes_or_skip() else { return };
+    project(&lab);
+    nix8s(&lab, &["init", "../other"]);
+    let apply = Apply::begin(&lab);
+    kubernetes.wait_until("/api/v1/nodes", READY);
+    drop(apply);
+    let w1 = lab.host("prod-w1");
+    let (before, node) = (installation(&w1), uid(&kubernetes));
+    w1.sh("touch /var/lib/nix8s/from-before");
+
+    nix8s(&lab, &["node", "reinstall", "w1"]);
+    let plan = nix8s(&lab, &["plan"]);
+    assert!(plan.contains("delete-node:prod-w1") && plan.contains("! prod-w1: install NixOS"), "{plan}");
+    let apply = Apply::begin(&lab);
+    let again = format!(
+        r#".metadata.uid != "{node}" and ([.status.conditions[] | select(.type == "Ready") | .status] == ["True"])"#
+    );
+    kubernetes.wait_until("/api/v1/nodes/prod-w1", &again);
+    drop(apply);
+    assert_ne!(installation(&w1), before);
+    assert_eq!(w1.read("/var/lib/nix8s/from-before"), None);
+}
