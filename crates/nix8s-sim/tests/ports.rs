@@ -60,7 +60,7 @@ async fn installed(cluster: &Cluster, ports: &Ports) {
             booted: false,
         };
         let given = nixos_anywhere::Given { mark: &mark, secrets: BTreeMap::new() };
-        let command = nixos_anywhere::install(machine, "flake", &cluster.name, &cluster.version, given);
+        let command = nixos_anywhere::install(machine, "flake", cluster, &cluster.version, given);
         assert_eq!(ports.exec.run(&command).await.unwrap().status, 0);
     }
     ports.clock.sleep(std::time::Duration::from_secs(120)).await;

@@ -5,7 +5,10 @@ use super::cx::View;
 use super::out::Out;
 use super::row::Row;
 use crate::digest;
+use crate::model::InstallPhase;
 use crate::model::Machine;
+use crate::model::Provisioner;
+use crate::observed::Os;
 use crate::permit::EraseScope;
 use crate::permit::Risk;
 use crate::plan::Cause;
@@ -42,6 +45,18 @@ fn provision(cx: &Cx<'_>, view: &View<'_>, machine: &Machine, scope: EraseScope,
     if !machine.install {
         let text = format!(
             "{name} answers as an installer, and install.enable is false: lay out its disk and install NixOS by hand"
+        );
+        out.wait(Some(name), Cause::WrongSystem, text);
+        return;
+    }
+    let is_installer = view.probe.is_some_and(|probe| probe.os == Os::Installer);
+    if machine.provisioner == Provisioner::NixosAnywhere
+        && !is_installer
+        && !cx.cluster.anywhere.has(InstallPhase::Kexec)
+    {
+        let what = super::text::os(view);
+        let text = format!(
+            "{name} runs {what}, and nixos-anywhere is to boot nothing by kexec: boot an installer on it"
         );
         out.wait(Some(name), Cause::WrongSystem, text);
         return;

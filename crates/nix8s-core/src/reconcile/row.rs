@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use super::cx::Class;
 use super::cx::Cx;
 use super::cx::View;
+use crate::model::InstallPhase;
 use crate::model::Provisioner;
 use crate::observed::Os;
 use crate::observed::Reach;
@@ -111,8 +112,8 @@ fn installer_row(view: &View<'_>, cx: &Cx<'_>) -> Row {
         Some(Provisioner::NixosRebuild | Provisioner::Manual) => Row::WrongSystem,
         _ => match cx.erase_scope(view.name) {
             Some(scope) => Row::Provision(scope),
-            None if has_foreign_data(view) && !cx.permit.erase_all_new => Row::NeedsErase,
-            None if has_foreign_data(view) => Row::Provision(EraseScope::Foreign),
+            None if has_foreign_data(view, cx) && !cx.permit.erase_all_new => Row::NeedsErase,
+            None if has_foreign_data(view, cx) => Row::Provision(EraseScope::Foreign),
             None => Row::Provision(EraseScope::System),
         },
     }
@@ -179,8 +180,11 @@ fn is_orphan(view: &View<'_>, cx: &Cx<'_>) -> bool {
 }
 
 /// Whether disks that installing erases hold something that nix8s did not put there.
-pub fn has_foreign_data(view: &View<'_>) -> bool {
+fn has_foreign_data(view: &View<'_>, cx: &Cx<'_>) -> bool {
     let (Some(machine), Some(probe)) = (view.machine, view.probe) else { return true };
+    if machine.provisioner == Provisioner::NixosAnywhere && !cx.cluster.anywhere.has(InstallPhase::Disko) {
+        return false;
+    }
     let erased = erased_paths(machine, EraseScope::System);
     probe.hardware.disks.iter().any(|disk| {
         disk.content == crate::observed::DiskContent::Foreign

@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use super::Publics;
 use crate::model::Cluster;
+use crate::model::Machine;
 use crate::model::MachineName;
 use crate::observed::Secret;
 
@@ -26,7 +27,9 @@ pub fn merge(existing: &str, cluster: &Cluster, publics: &Publics, given: Option
     for line in existing.lines().filter(|line| !is_ours(line)) {
         let _ = writeln!(out, "{line}");
     }
-    for machine in cluster.machines.values().filter(|machine| ours.contains(machine.name.as_str())) {
+    let is_given =
+        |machine: &Machine| ours.contains(machine.name.as_str()) && !cluster.keeps_host_key(machine);
+    for machine in cluster.machines.values().filter(|machine| is_given(machine)) {
         let Some(public) = publics.get(&Secret::HostKey(machine.name.clone())) else { continue };
         let mut hosts = vec![machine.name.to_string()];
         match (&machine.ssh.host, machine.ssh.port) {

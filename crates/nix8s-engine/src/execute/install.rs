@@ -1,5 +1,7 @@
 //! Gives a machine its system and its identity.
 
+use nix8s_core::event::Failure;
+use nix8s_core::model::InstallPhase;
 use nix8s_core::model::Machine;
 use nix8s_core::model::MachineName;
 use nix8s_core::model::Provisioner;
@@ -19,6 +21,7 @@ use super::failure::permanent;
 use super::failure::run;
 use super::failure::transient;
 use super::failure::unknown_output;
+use crate::state::layout;
 use crate::world::World;
 
 /// What an installation needs besides the machine.
@@ -49,15 +52,29 @@ pub async fn install(world: &World, name: &MachineName, install: Install<'_>) ->
     let output = run(world, "reading its secrets", &secrets::files(&world.cluster.name, name)).await?;
     let secrets = secrets::files_printed(&output.stdout.into()).map_err(|e| transient(e.to_string()))?;
     let given = nixos_anywhere::Given { mark: &mark, secrets };
-    let command = nixos_anywhere::install(machine, &world.flake, &world.cluster.name, install.version, given);
-    run(world, "installing with nixos-anywhere", &command).await?;
+    let command = nixos_anywhere::install(machine, &world.flake, &world.cluster, install.version, given);
+    run(world, "installing with nixos-anywhere", &command)
+        .await
+        .map_err(|failure| logged(world, name, failure))?;
     Ok(None)
 }
 
-async fn confirm(world: &World, machine: &Machine, install: &Install<'_>) -> Result<(), super::Failure> {
+/// The same failure with where everything is that the installation printed.
+fn logged(world: &World, name: &MachineName, failure: Failure) -> Failure {
+    let log = layout::install_log(name);
+    match world.ports.store.exists(&log) {
+        Ok(true) => {
+            let message = format!("{}; all of it is in {}/{log}", failure.message, world.state_dir());
+            Failure { message, ..failure }
+        }
+        Ok(false) | Err(_) => failure,
+    }
+}
+
+async fn confirm(world: &World, machine: &Machine, install: &Install<'_>) -> Result<(), Failure> {
     let expected = on_node::Expected {
         hardware: install.hardware.clone(),
-        erase: erased(machine, install.scope),
+        erase: erased(world, machine, install.scope),
         foreign: install.scope >= EraseScope::Foreign,
         mark: install.again.then(|| mark(world, &machine.name, install.installation, false)),
         any_mark: world.permit.erase.contains_key(&machine.name),
@@ -75,8 +92,8 @@ async fn confirm(world: &World, machine: &Machine, install: &Install<'_>) -> Res
 }
 
 /// Device paths that an installation erases.
-fn erased(machine: &Machine, scope: EraseScope) -> Vec<String> {
-    if !machine.install {
+fn erased(world: &World, machine: &Machine, scope: EraseScope) -> Vec<String> {
+    if !machine.install || !world.cluster.anywhere.has(InstallPhase::Disko) {
         return Vec::new();
     }
     let disks = &machine.disks;

@@ -54,7 +54,7 @@ impl SimExec {
             }
             // At once: it is a file on this computer.
             ["nix8s", "-o", "json", "secrets", "files", _, machine] => {
-                self.shared.with(|w| files(&w.common.secrets, machine))
+                self.shared.with(|w| files(w, machine))
             }
             ["nix8s", "-o", "json", "kubeconfig", _, "--check"] => {
                 self.take("kubeconfig", (0, 2)).await;
@@ -152,8 +152,13 @@ impl SimExec {
 }
 
 /// The files of a machine that hold secrets; there is nothing in them, because there are no values in this world.
-fn files(secrets: &BTreeSet<Secret>, machine: &str) -> Output {
-    let Some(key) = machine.parse().ok().map(Secret::HostKey).filter(|key| secrets.contains(key)) else {
+fn files(world: &World, machine: &str) -> Output {
+    let name: Option<MachineName> = machine.parse().ok();
+    let is = name.as_ref().and_then(|name| world.fleet.machines.get(name));
+    if is.is_some_and(|is| world.fleet.keeps_host_key(is)) {
+        return said(secrets::print_files(&BTreeMap::new()).expose());
+    }
+    let Some(key) = name.map(Secret::HostKey).filter(|key| world.common.secrets.contains(key)) else {
         return complained(1, format!("error: there is no host key of {machine}"));
     };
     let file = File::private(format!("{key} of the simulated world\n"));

@@ -25,7 +25,7 @@ use crate::world::system::Kind;
 
 impl SimExec {
     pub(super) async fn install(&self, arguments: &[&str], command: &Command) -> Output {
-        let [first @ .., "--extra-files", extra, "--phases", "kexec,disko,install,reboot"] = arguments else {
+        let [first @ .., "--extra-files", extra, "--phases", phases] = arguments else {
             return super::unknown(command);
         };
         if *extra != format!("{FILES}/{EXTRA}") {
@@ -47,23 +47,38 @@ impl SimExec {
         }
         match found.1 {
             Err(e) => complained(1, format!("ssh: connect to host {address}: {e}")),
-            Ok(to) => self.install_on(to, kind, mark).await.unwrap_or_else(|e| complained(1, e)),
+            Ok(to) => self.install_on(to, kind, mark, phases).await.unwrap_or_else(|e| complained(1, e)),
         }
     }
 
-    async fn install_on(&self, to: Connection, kind: Kind, mark: Mark) -> Result<Output, String> {
-        self.take("kexec", (30, 60)).await;
+    async fn install_on(
+        &self,
+        to: Connection,
+        kind: Kind,
+        mark: Mark,
+        phases: &str,
+    ) -> Result<Output, String> {
+        let has = |phase: &str| phases.split(',').any(|one| one == phase);
         let name = &to.name;
-        let to = self.shared.with(|w| {
-            still(w, &to)?;
-            into_installer(w, &to.name).ok_or_else(lost)
-        })?;
-        self.take("disko", (15, 30)).await;
-        self.shared.with(|w| {
-            still(w, &to)?;
-            erase(w, name, &mark.installation);
-            Ok::<(), String>(())
-        })?;
+        let to = if has("kexec") {
+            self.take("kexec", (30, 60)).await;
+            self.shared.with(|w| {
+                still(w, &to)?;
+                into_installer(w, &to.name).ok_or_else(lost)
+            })?
+        } else if self.shared.with(|w| w.metal.get(name).is_some_and(|m| m.os == Running::Installer)) {
+            Connection { name: name.clone(), boots: to.boots }
+        } else {
+            return Err("error: no installer runs there".to_owned());
+        };
+        if has("disko") {
+            self.take("disko", (15, 30)).await;
+            self.shared.with(|w| {
+                still(w, &to)?;
+                erase(w, name, &mark.installation);
+                Ok::<(), String>(())
+            })?;
+        }
         let broken = self.shared.fault(&format!("{name}: half an installation"));
         self.take("install", (120, 240)).await;
         if broken == Some(CallFault::Fails) {
@@ -75,11 +90,13 @@ impl SimExec {
             Ok::<(), String>(())
         })?;
         self.take("umount", (3, 10)).await;
-        self.shared.with(|w| {
-            still(w, &to)?;
-            w.reboot(name);
-            Ok::<(), String>(())
-        })?;
+        if has("reboot") {
+            self.shared.with(|w| {
+                still(w, &to)?;
+                w.reboot(name);
+                Ok::<(), String>(())
+            })?;
+        }
         Ok(said("### Done! ###\n"))
     }
 }

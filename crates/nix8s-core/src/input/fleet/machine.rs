@@ -195,6 +195,7 @@ impl<'d> Common<'_, 'd> {
             node: Arc::clone(&settings.node),
             disks: Arc::clone(&settings.disks),
             install: settings.install,
+            disk_key: settings.disk_key.clone(),
             parts,
             action: if provisioner == Provisioner::NixosRebuild { self.action } else { Action::Switch },
         };

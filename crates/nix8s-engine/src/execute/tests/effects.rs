@@ -90,6 +90,19 @@ async fn n_02_a_machine_that_cannot_be_asked_is_not_installed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_installation_that_failed_names_its_log() {
+    let fakes = Fakes::new();
+    fakes.exec.on("secrets files", [says("{}".to_owned())]);
+    fakes.exec.on("nixos-anywhere", [fails(1, "error: disko broke off")]);
+    fakes.store.write("nodes/w1/install.log", b"all of it").unwrap();
+    let failure = failure(run(&fakes, Distribution::K3s, install()).await);
+    assert!(
+        failure.message.ends_with("disko broke off; all of it is in /nodes/w1/install.log"),
+        "{failure:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_cluster_is_not_initialised_over_a_datastore_that_has_appeared() {
     let fakes = Fakes::new();
     let mut found = probe("cp1");
