@@ -148,6 +148,25 @@ impl Lab {
         folder
     }
 
+    /// A cluster `prod` of the lab's hosts, in a flake as of [`Lab::flake`] with the configuration of nix8s beside it. Hosts
+    /// whose names begin with `cp` are control planes. `settings` are of members' systems: `("w1", r#""release": "26.11""#)`.
+    /// What the configuration says already stays.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn cluster(&self, settings: &[(&str, &str)]) -> PathBuf {
+        let hosts: Vec<(&str, &str)> =
+            self.machines.iter().map(|machine| (machine.name.as_str(), machine.address.as_str())).collect();
+        let folder = self.flake(&toy::fleet(&hosts, settings));
+        let configuration = folder.join("nix8s.yaml");
+        if !configuration.exists() {
+            let written = fs::write(&configuration, toy::configuration(&hosts));
+            let written = file(|| format!("write {}", configuration.display()), written);
+            written.unwrap_or_else(|why| panic!("{}", why.chain()));
+        }
+        folder
+    }
+
     /// The first process of the lab's namespaces, by its number outside of them.
     pub fn init(&self) -> u32 {
         self.space.init()

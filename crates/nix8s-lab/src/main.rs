@@ -30,7 +30,7 @@ const USAGE: &str = "\
 Usage: nix8s-lab [--kubernetes] HOST...   hosts to try things on, until Ctrl-C
        nix8s-lab --make                   only make what a lab needs, and keep it for later
 
-  --kubernetes   a control plane as well, and systems that join it; names that begin with cp are servers
+  --kubernetes   a control plane as well; names that begin with cp are servers
 ";
 
 fn main() -> ExitCode {
@@ -57,7 +57,7 @@ fn main() -> ExitCode {
 /// Has a lab until this program is ended.
 fn keep(names: &[&str], with_kubernetes: bool) -> Result<(), LabError> {
     let lab = Lab::start(names)?;
-    lab.flake(&fleet(names));
+    lab.cluster(&[]);
     let kubernetes = if with_kubernetes { Some(lab.kubernetes()?) } else { None };
     print!("{}", welcome(&lab, kubernetes.as_ref()));
     for line in std::io::stdin().lock().lines().map_while(Result::ok) {
@@ -70,21 +70,6 @@ fn keep(names: &[&str], with_kubernetes: bool) -> Result<(), LabError> {
     loop {
         std::thread::park();
     }
-}
-
-/// Systems for these hosts.
-fn fleet(names: &[&str]) -> String {
-    let machines: Vec<String> = names
-        .iter()
-        .map(|name| {
-            let role = if name.starts_with("cp") { "server" } else { "agent" };
-            format!("\"{name}\": {{ \"k3s\": \"{role}\" }}")
-        })
-        .collect();
-    format!(
-        r#"{{ "lab": {{ "versions": ["1.33.5", "1.34.2"], "machines": {{ {} }} }} }}"#,
-        machines.join(", ")
-    )
 }
 
 /// What there is, and what to try.
@@ -109,10 +94,8 @@ fn welcome(lab: &Lab, kubernetes: Option<&Kubernetes<'_>>) -> String {
     let first = lab.hosts().next();
     let first = first.as_ref().map_or("HOST", Host::name);
     say(format!("  ssh {first}"));
-    say(format!("  nixos-anywhere --copy-host-keys --flake ./flake#{first} --target-host root@{first}"));
     if let Some(kubernetes) = kubernetes {
-        let file = "/var/lib/nix8s/k3s.yaml";
-        say(format!("  echo 'cluster-init: true' | ssh {first} 'mkdir -p /var/lib/nix8s; cat > {file}'"));
+        say("  cd flake; nix8s secrets generate; nix8s plan; nix8s apply".to_owned());
         say("  (cd /var/lib/kubernetes; curl --silent --cacert ca.crt --cert admin.crt --key admin.key \\"
             .to_owned());
         let address = kubernetes.address();

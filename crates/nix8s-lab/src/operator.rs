@@ -46,7 +46,9 @@ pub fn enter(space: &Space, network: &str, home: &Path, command: &Command) -> Co
         text.push(value);
         inside.arg(text);
     };
-    setting("PATH".as_ref(), PATH.as_ref());
+    // What is built here is found by name as well, after what is real.
+    let built = built().map(|folder| format!(":{}", folder.display())).unwrap_or_default();
+    setting("PATH".as_ref(), format!("{PATH}{built}").as_ref());
     setting("HOME".as_ref(), home.as_ref());
     setting("USER".as_ref(), "root".as_ref());
     setting("LANG".as_ref(), "C.UTF-8".as_ref());

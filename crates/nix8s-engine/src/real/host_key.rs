@@ -13,6 +13,7 @@ use super::machines::Target;
 use super::private::Private;
 use crate::port::Exec;
 use crate::port::ExecError;
+use crate::state::file;
 
 impl Machines {
     /// The host key that a machine shows.
@@ -60,6 +61,7 @@ impl Machines {
 
     async fn take_down(&self, target: &Target<'_>, lines: &str) -> Result<(), NotAccepted> {
         let path = self.ways.known_hosts()?;
+        let _held = path.parent().map(file::hold).transpose()?;
         if path.exists() {
             let pattern = known_hosts::pattern(target.ssh, target.host);
             let forget = known_hosts::forget(&pattern, &path.display().to_string());

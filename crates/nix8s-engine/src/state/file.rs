@@ -36,6 +36,15 @@ pub fn make_folder(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
+/// Keeps others that hold a folder waiting until the value is dropped, or the process ends: for files that are read,
+/// changed and replaced.
+pub fn hold(folder: &Path) -> io::Result<File> {
+    make_folder(folder)?;
+    let held = File::open(folder)?;
+    rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive)?;
+    Ok(held)
+}
+
 /// Replaces files: all temporary files, then durable, then renamed, then the folders durable. However many files there
 /// are, one is open at a time.
 pub fn replace(files: &[(PathBuf, &[u8])], durability: Durability) -> io::Result<()> {

@@ -43,4 +43,7 @@ kubeconfig "$address" > "$home/kubeconfig"
 mkdir host
 kubeconfig 127.0.0.1 > host/kubeconfig
 cp ca.crt token host/
+# What the servers' own etcd is signed with. k3s sends it to whoever joins.
+key host/etcd-ca
+openssl req -x509 -new -key host/etcd-ca.key -subj /CN=etcd-server-ca -days 3650 -out host/etcd-ca.crt -addext keyUsage=critical,keyCertSign
 echo "https://$address:6443" > host/api

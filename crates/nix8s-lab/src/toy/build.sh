@@ -23,7 +23,8 @@ for program in $programs; do
 done
 if [ -n "$k3s" ]; then
   sed "s#@version@#$version#g" "$k3s" > "$out/sw/bin/k3s"
-  chmod 755 "$out/sw/bin/k3s"
+  cp "$k3sEtcd" "$out/sw/bin/k3s-etcd"
+  chmod 755 "$out/sw/bin/k3s" "$out/sw/bin/k3s-etcd"
 fi
 for script in activate init; do
   eval "sed \"s#@out@#$out#g\" \"\$$script\"" > "$out/$script"

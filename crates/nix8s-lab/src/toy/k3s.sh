@@ -22,14 +22,22 @@ now() { date -u +%Y-%m-%dT%H:%M:%SZ; }
 
 mkdir -p /etc/rancher/node /var/lib/rancher/k3s/agent /var/lib/kubelet
 echo lab > /etc/rancher/node/password
+address=$(ip -j -4 address show eth0 | jq -r '.[0].addr_info[0].local')
+server=$(sed -n 's/^server: *//p' /var/lib/nix8s/k3s.yaml)
 if [ "$role" = server ]; then
-  mkdir -p /etc/rancher/k3s /var/lib/rancher/k3s/server/db/etcd/member
+  mkdir -p /etc/rancher/k3s
   install -m 600 /etc/lab/kubeconfig /etc/rancher/k3s/k3s.yaml
+  rm -f /run/k3s-etcd.votes
+  /usr/local/bin/k3s-etcd "$address" "$server" &
+  etcd=$!
+  until [ -e /run/k3s-etcd.votes ]; do
+    kill -0 "$etcd" 2> /dev/null || exit 1
+    sleep 0.2
+  done
   # Every server answers with the cluster's API.
   systemd-socket-activate --listen=6443 /usr/lib/systemd/systemd-socket-proxyd "$(sed 's#https://##' /etc/lab/api)" &
 fi
 # Who joins asks the server that it was told about.
-server=$(sed -n 's/^server: *//p' /var/lib/nix8s/k3s.yaml)
 if [ -n "$server" ]; then
   until curl --silent --show-error --fail --max-time 5 --cacert "$ca" --header "Authorization: Bearer $(cat /etc/lab/token)" \
     "$server/readyz" > /dev/null; do sleep 1; done
@@ -45,8 +53,14 @@ jq -n --arg name "$name" '{apiVersion: "coordination.k8s.io/v1", kind: "Lease", 
   spec: {holderIdentity: $name, leaseDurationSeconds: 40}}' |
   ask POST /apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases application/json > /dev/null 2>&1 || true
 
-address=$(ip -j -4 address show eth0 | jq -r '.[0].addr_info[0].local')
+if [ "$role" = server ]; then
+  jq -n --arg member "$(cat /var/lib/rancher/k3s/server/db/etcd/name)" \
+    '{metadata: {annotations: {"etcd.k3s.cattle.io/node-name": $member}}}' |
+    ask PATCH "/api/v1/nodes/$name" application/merge-patch+json > /dev/null
+fi
 while :; do
+  # A server is nothing without its etcd.
+  if [ "$role" = server ] && ! kill -0 "$etcd" 2> /dev/null; then exit 1; fi
   jq -n --arg name "$name" --arg address "$address" --arg version "$version" --arg now "$(now)" --arg role "$role" \
     --arg machine "$(cat /etc/machine-id)" --arg boot "$(cat /proc/sys/kernel/random/boot_id)" --arg kernel "$(uname -r)" \
     --arg os "$(sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' /etc/os-release)" '
@@ -81,12 +95,14 @@ while :; do
       fi
     done || true
 
-  # A server whose Node says so is taken out of etcd.
+  # A server whose Node says so is taken out of etcd by another.
   if [ "$role" = server ]; then
-    ask GET /api/v1/nodes | jq -r '.items[] | select(.metadata.annotations["etcd.k3s.cattle.io/remove"] == "true" and
-      (.metadata.annotations["etcd.k3s.cattle.io/removed-node-name"] | not)) | .metadata.name' |
-      while read -r gone; do
-        jq -n --arg gone "$gone" '{metadata: {annotations: {"etcd.k3s.cattle.io/removed-node-name": $gone}}}' |
+    ask GET /api/v1/nodes | jq -r --arg name "$name" '.items[] | select(.metadata.annotations["etcd.k3s.cattle.io/remove"] == "true" and
+      (.metadata.annotations["etcd.k3s.cattle.io/removed-node-name"] | not) and .metadata.name != $name) |
+      [.metadata.name, .metadata.annotations["etcd.k3s.cattle.io/node-name"]] | join(" ")' |
+      while read -r gone member; do
+        /usr/local/bin/k3s-etcd remove "$member" > /dev/null &&
+          jq -n --arg member "$member" '{metadata: {annotations: {"etcd.k3s.cattle.io/removed-node-name": $member}}}' |
           ask PATCH "/api/v1/nodes/$gone" application/merge-patch+json > /dev/null || true
       done || true
   fi

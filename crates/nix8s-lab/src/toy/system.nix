@@ -72,6 +72,7 @@ in
     unitFiles = builtins.attrValues units;
     programs = map (program: file (./programs + "/${program}")) wanted.programs;
     k3s = if wanted.k3s == null then "" else file ./k3s.sh;
+    k3sEtcd = file ./k3s-etcd.sh;
     activate = file ./activate.sh;
     init = file ./init.sh;
     switch = file ./switch-to-configuration.sh;

@@ -464,6 +464,27 @@ fn sops_that_is_missing_or_lies_is_refused() {
     assert!(ran.code == 3 && ran.stderr.contains("  no matching creation rules found\n"), "{}", ran.all());
 }
 
+/// Machines are installed side by side, and each is given its files by a process of its own.
+#[test]
+fn machines_that_are_given_their_keys_at_once_are_all_known() {
+    let desk = Desk::new("provider: age");
+    desk.well(&["secrets", "generate"]);
+    let machines = ["prod-cp1", "prod-w1", "prod-w2"];
+    let hosts = desk.project.path().join("state/prod/known_hosts");
+    for _ in 0..5 {
+        let _ = std::fs::remove_file(&hosts);
+        let given = machines.map(|machine| {
+            let mut command = desk.command(&["-o", "json", "secrets", "files", "prod", machine]);
+            command.stdout(std::process::Stdio::piped()).spawn().unwrap()
+        });
+        for child in given {
+            assert_eq!(Ran::from(child.wait_with_output().unwrap()).code, 0);
+        }
+        let text = std::fs::read_to_string(&hosts).unwrap();
+        assert!(machines.iter().all(|machine| text.contains(machine)), "{text}");
+    }
+}
+
 /// An installation is given what its machine needs and no more.
 #[test]
 fn a_machine_gets_its_own_files() {

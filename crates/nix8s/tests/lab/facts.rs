@@ -56,4 +56,7 @@ fn a_host_says_what_it_is_through_its_life() {
     kubernetes.wait_until("/api/v1/nodes/cp1", r#".status.nodeInfo.kubeletVersion == "v1.34.2+k3s1""#);
     let is = probe(&cp1);
     assert_eq!((&is["kubelet"], &is["datastore"]), (&json!(true), &json!(true)));
+    // Its etcd, which says of itself that it is well.
+    let member = &is["etcd"][0];
+    assert_eq!((&member["name"], &member["healthy"]), (&json!("cp1"), &json!(true)), "{is}");
 }

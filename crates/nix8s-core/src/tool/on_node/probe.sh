@@ -119,11 +119,13 @@ for keys in \
   printf '%s\n' "$members" | lines
   section health
   printf '%s\n' "$members" | sed 's/[][",]/\n/g' | grep '^https://.*:2379$' | sort -u |
-    while read -r url; do
-      { ask "$url/health" | grep -q '"health":"true"' && printf ' %s\n' "$url"; } &
-    done
+    {
+      while read -r url; do
+        { ask "$url/health" | grep -q '"health":"true"' && printf ' %s\n' "$url"; } &
+      done
+      # Who waits is the shell that asked them.
+      wait
+    }
   break
 done
-# Nobody answers before all have.
-wait
 section end

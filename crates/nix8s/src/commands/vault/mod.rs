@@ -186,12 +186,7 @@ impl Vault {
     /// Keeps others from changing the file; waits for those who do.
     pub fn lock(&self) -> Result<Lock, CliError> {
         let folder = self.path.parent().unwrap_or(Path::new("."));
-        let locked = file::make_folder(folder).and_then(|()| {
-            let folder = File::open(folder)?;
-            rustix::fs::flock(&folder, rustix::fs::FlockOperation::LockExclusive)?;
-            Ok(Lock { _folder: folder })
-        });
-        locked.map_err(|error| self.unwritten(error))
+        file::hold(folder).map(|folder| Lock { _folder: folder }).map_err(|error| self.unwritten(error))
     }
 
     fn unwritten(&self, error: io::Error) -> CliError {
@@ -249,9 +244,12 @@ impl Vault {
     }
 
     /// Host keys that are ours go where ssh looks for them: of the machine that is given its own now, and of those that
-    /// have it.
+    /// have it. Machines that are installed side by side are each given theirs by a process of its own.
     pub fn know_hosts(&self, publics: &Publics, given: Option<&MachineName>) -> Result<(), CliError> {
         let path = self.state.join(KNOWN_HOSTS);
+        let _held = file::hold(&self.state).map_err(|error| {
+            CliError::new(Exit::Failed, format!("could not lock {}", self.state.display())).because(error)
+        })?;
         let existing = match std::fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
