@@ -59,6 +59,7 @@ pub fn machine(text: &str, role: Role) -> Arc<Machine> {
         disks: Arc::new(Disks { main: Some("/dev/vda".to_owned()), ..Disks::default() }),
         install: true,
         disk_key: None,
+        release: None,
         action: nix8s_core::model::Action::Switch,
         parts: Arc::new(Parts {
             kernel: part(),

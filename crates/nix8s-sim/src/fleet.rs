@@ -90,6 +90,7 @@ pub fn machine(role: Role, at: u32) -> Machine {
         disks: Arc::new(Disks { main: Some("/dev/sda".to_owned()), ..Disks::default() }),
         install: true,
         disk_key: None,
+        release: None,
         action: Action::Switch,
         parts: Arc::new(Parts {
             kernel: part("kernel"),

@@ -37,6 +37,9 @@ pub struct Machine {
     pub disks: Arc<Disks>,
     /// `install.enable` false: the disk is laid out already.
     pub install: bool,
+    /// The NixOS release that a person who installs it by hand is to install.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<String>,
     /// The file here with the key of its encrypted disks, if they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk_key: Option<String>,

@@ -121,8 +121,10 @@ fn adopt(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
         None => installation(cx, view),
     };
     let effect = Effect::Adopt { machine: name.clone(), installation, hardware: probe.hardware.clone() };
-    let reason =
-        format!("it runs {} already: it gets an identity mark, nothing is erased", super::text::os(view));
+    let reason = format!(
+        "it runs {} already: it gets its secrets and an identity mark, nothing is erased",
+        super::text::os(view)
+    );
     out.step(Risk::None, effect, reason);
 }
 

@@ -136,6 +136,7 @@ fn foreign_row(view: &View<'_>, cx: &Cx<'_>, provisioner: Provisioner) -> Row {
 
 fn unmarked_row(view: &View<'_>, cx: &Cx<'_>, provisioner: Provisioner) -> Row {
     match provisioner {
+        Provisioner::Manual if other_release(view).is_some() => Row::WrongSystem,
         Provisioner::NixosRebuild | Provisioner::Manual => Row::Adopt,
         // A member whose mark was lost is still a member: it gets its mark back.
         _ if view.was_provisioned() => Row::Adopt,
@@ -145,6 +146,16 @@ fn unmarked_row(view: &View<'_>, cx: &Cx<'_>, provisioner: Provisioner) -> Row {
         | Provisioner::Terraform
         | Provisioner::Iso => foreign_row(view, cx, provisioner),
     }
+}
+
+/// The release that a person was to install, where another one runs.
+fn other_release<'a>(view: &View<'a>) -> Option<&'a str> {
+    let wanted = view.machine?.release.as_deref()?;
+    let runs = match &view.probe?.os {
+        Os::NixOs { release } => release.split('.').take(2).eq(wanted.split('.')),
+        Os::Installer | Os::Foreign(_) => return None,
+    };
+    (!runs).then_some(wanted)
 }
 
 fn member_row(view: &View<'_>, cx: &Cx<'_>) -> Row {
@@ -237,6 +248,13 @@ pub fn wait(view: &View<'_>, cx: &Cx<'_>) -> Option<(Cause, String)> {
         Row::WrongSystem => {
             let by = view.machine.map_or("", |m| m.provisioner.as_str());
             let what = super::text::os(view);
+            if let Some(wanted) = other_release(view) {
+                let text = format!(
+                    "{name} runs {what}, and NixOS {wanted} is expected: install that, or change \
+                     `provisioning.manual.expectedNixosVersion`"
+                );
+                return Some((Cause::WrongSystem, text));
+            }
             let text = format!(
                 "{name} runs {what}, which {by} cannot take over: install NixOS, or choose another provisioner"
             );

@@ -135,6 +135,7 @@ fn machine(n: &str, i: usize) -> Machine {
         disks: Arc::new(Disks { main: Some("/dev/disk/by-id/main".to_owned()), ..Disks::default() }),
         install: true,
         disk_key: None,
+        release: None,
         action: Action::Switch,
         parts: Arc::new(Parts {
             kernel: part("kernel"),

@@ -1,5 +1,7 @@
 //! Gives a machine its system and its identity.
 
+use std::collections::BTreeMap;
+
 use nix8s_core::event::Failure;
 use nix8s_core::model::InstallPhase;
 use nix8s_core::model::Machine;
@@ -9,6 +11,7 @@ use nix8s_core::model::Version;
 use nix8s_core::observed::Hardware;
 use nix8s_core::observed::Mark;
 use nix8s_core::permit::EraseScope;
+use nix8s_core::tool::File;
 use nix8s_core::tool::nixos_anywhere;
 use nix8s_core::tool::on_node;
 use nix8s_core::tool::secrets;
@@ -49,14 +52,19 @@ pub async fn install(world: &World, name: &MachineName, install: Install<'_>) ->
     }
     confirm(world, machine, &install).await?;
     let mark = mark(world, name, install.installation, false);
-    let output = run(world, "reading its secrets", &secrets::files(&world.cluster.name, name)).await?;
-    let secrets = secrets::files_printed(&output.stdout.into()).map_err(|e| transient(e.to_string()))?;
+    let secrets = secrets_of(world, name).await?;
     let given = nixos_anywhere::Given { mark: &mark, secrets };
     let command = nixos_anywhere::install(machine, &world.flake, &world.cluster, install.version, given);
     run(world, "installing with nixos-anywhere", &command)
         .await
         .map_err(|failure| logged(world, name, failure))?;
     Ok(None)
+}
+
+/// The files of a machine that hold its secrets.
+async fn secrets_of(world: &World, name: &MachineName) -> Result<BTreeMap<String, File>, Failure> {
+    let output = run(world, "reading its secrets", &secrets::files(&world.cluster.name, name)).await?;
+    secrets::files_printed(&output.stdout.into()).map_err(|e| transient(e.to_string()))
 }
 
 /// The same failure with where everything is that the installation printed.
@@ -106,7 +114,7 @@ fn erased(world: &World, machine: &Machine, scope: EraseScope) -> Vec<String> {
     erased
 }
 
-/// Writes an identity mark on a machine that runs NixOS already.
+/// Gives a machine that runs NixOS already its secrets and its identity mark.
 pub async fn adopt(world: &World, name: &MachineName, installation: &str, hardware: &Hardware) -> Done {
     let machine = machine(world, name)?;
     let mark = mark(world, name, installation, true);
@@ -126,6 +134,9 @@ pub async fn adopt(world: &World, name: &MachineName, installation: &str, hardwa
         Ok(output) => return Err(unknown_output(doing, &output)),
         Err(error) => return Err(no_answer(doing, &error)),
     }
+    // The mark says that it has what it needs, so it comes last.
+    let secrets = secrets_of(world, name).await?;
+    run(world, "writing its secrets", &on_node::deliver(machine, &secrets)).await?;
     run(world, "writing the identity mark", &on_node::adopt(machine, &mark)).await?;
     Ok(None)
 }

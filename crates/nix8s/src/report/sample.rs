@@ -106,6 +106,7 @@ fn machine(name: &str, role: Role) -> Machine {
         disks: Arc::default(),
         install: true,
         disk_key: None,
+        release: None,
         action: nix8s_core::model::Action::Switch,
         parts: Arc::new(Parts {
             kernel: digest(),

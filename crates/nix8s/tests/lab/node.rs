@@ -11,25 +11,32 @@ use nix8s_lab::Host;
 use nix8s_lab::Kubernetes;
 use nix8s_lab::Lab;
 
+use crate::place::done;
+
 /// What k3s brings to stop all that it left running.
 const KILLALL: &str = "#!/bin/sh\nexec systemctl stop k3s.service\n";
 
+/// A configuration of a control plane and a worker, beside a flake with their systems.
+fn configure(lab: &Lab, template: &str, provisioner: &str) {
+    let address = |name: &str| lab.host(name).address().to_owned();
+    let yaml = format!(
+        "nodes:\n  metal: {{ install: {{ {template} }} }}\nclusters:\n  prod:\n    version: v1.34.2+k3s1\n    distribution: k3s\n    \
+         gates: {{ soak: 0s, retries: 1, timeout: 5s }}\n    provisioner: {provisioner}\n    members:\n      \
+         cp1: {{ node: metal, role: control-plane, ip: {} }}\n      w1: {{ node: metal, role: worker, ip: {} }}\n\
+         provisioning:\n  {provisioner}: {{}}\npolicy: {{ remove: true }}\n",
+        address("prod-cp1"),
+        address("prod-w1"),
+    );
+    std::fs::write(lab.home().join("flake/nix8s.yaml"), yaml).unwrap();
+}
+
 /// One control plane and one worker, whose systems are those of the flake beside it.
-fn project(lab: &Lab) {
+fn systems(lab: &Lab) {
     let flake = lab.flake(
         r#"{ "prod": { "versions": ["v1.34.2+k3s1"], "machines": {
             "prod-cp1": { "k3s": "server" }, "prod-w1": { "k3s": "agent", "programs": ["k3s-killall.sh"] } } } }"#,
     );
     std::fs::write(flake.join("programs/k3s-killall.sh"), KILLALL).unwrap();
-    let address = |name: &str| lab.host(name).address().to_owned();
-    let yaml = format!(
-        "nodes:\n  metal:\n    install: {{ disk: /dev/sda }}\nclusters:\n  prod:\n    version: v1.34.2+k3s1\n    distribution: k3s\n    gates: {{ soak: 0s, retries: 1, timeout: 5s }}\n    \
-         provisioner: nixos-anywhere\n    members:\n      cp1: {{ node: metal, role: control-plane, ip: {} }}\n      \
-         w1: {{ node: metal, role: worker, ip: {} }}\nprovisioning:\n  nixos-anywhere: {{}}\npolicy: {{ remove: true }}\n",
-        address("prod-cp1"),
-        address("prod-w1"),
-    );
-    std::fs::write(flake.join("nix8s.yaml"), yaml).unwrap();
 }
 
 fn command(lab: &Lab, args: &[&str]) -> Command {
@@ -93,7 +100,8 @@ fn uid(kubernetes: &Kubernetes<'_>) -> String {
 fn a_reinstalled_worker_leaves_is_erased_and_joins_again() {
     let Some(lab) = Lab::start_or_skip(&["prod-cp1", "prod-w1"]) else { return };
     let Some(kubernetes) = lab.kubernetes_or_skip() else { return };
-    project(&lab);
+    systems(&lab);
+    configure(&lab, "disk: /dev/sda", "nixos-anywhere");
     nix8s(&lab, &["init", "../other"]);
     let apply = Apply::begin(&lab);
     kubernetes.wait_until("/api/v1/nodes", READY);
@@ -113,4 +121,48 @@ fn a_reinstalled_worker_leaves_is_erased_and_joins_again() {
     drop(apply);
     assert_ne!(installation(&w1), before);
     assert_eq!(w1.read("/var/lib/nix8s/from-before"), None);
+}
+
+/// Makes a host run NixOS that nobody else has to do with.
+fn installed_by_hand(lab: &Lab, host: &Host<'_>) {
+    let name = host.name();
+    let machine = format!(r#"{{ "{name}": {{ "release": "25.11" }} }}"#);
+    lab.flake(&format!(r#"{{ "own": {{ "versions": ["v1.34.2+k3s1"], "machines": {machine} }} }}"#));
+    let system = format!("./flake#nixosConfigurations.{name}.config.system.build.toplevel");
+    let system = done(lab, &format!("nix build --no-link --print-out-paths {system}"));
+    done(lab, &format!("nix copy --no-check-sigs --to ssh-ng://{name} {system}"));
+    host.sh(&format!(
+        "nix-env -p /nix/var/nix/profiles/system --set {system}; {system}/bin/switch-to-configuration switch
+        ln -sfn {system} /run/booted-system; mkdir -p /var/lib/nix8s; touch /var/lib/from-before"
+    ));
+}
+
+#[test]
+fn machines_that_run_nixos_already_are_taken_over_and_nothing_is_erased() {
+    let Some(lab) = Lab::start_or_skip(&["prod-cp1", "prod-w1"]) else { return };
+    let Some(kubernetes) = lab.kubernetes_or_skip() else { return };
+    lab.hosts().for_each(|host| installed_by_hand(&lab, &host));
+    systems(&lab);
+    configure(&lab, "enable: false", "nixos-rebuild");
+    nix8s(&lab, &["init", "../other"]);
+    let plan = nix8s(&lab, &["plan"]);
+    assert!(plan.contains("adopt:prod-w1") && plan.contains("nothing is erased"), "{plan}");
+    let apply = Apply::begin(&lab);
+    kubernetes.wait_until("/api/v1/nodes", READY);
+    drop(apply);
+    for host in lab.hosts() {
+        assert!(!installation(&host).is_empty());
+        assert!(host.read("/var/lib/from-before").is_some());
+        assert!(host.read("/etc/ssh/nix8s_authorized_keys").unwrap().starts_with("ssh-ed25519 "));
+        let system = format!("./flake#nix8sBuilds.prod.\"v1.34.2+k3s1\".{}", host.name());
+        let wanted = done(&lab, &format!("nix build --no-link --print-out-paths '{system}'"));
+        assert_eq!(host.sh("readlink -f /run/current-system"), wanted);
+        assert_eq!(host.sh("readlink -f /nix/var/nix/profiles/system"), wanted, "it is booted, too");
+    }
+    let w1 = lab.host("prod-w1");
+    let secrets = "stat -c '%a %U %n' /var/lib/nix8s/secrets /var/lib/nix8s/secrets/*";
+    assert_eq!(
+        w1.sh(secrets),
+        "700 root /var/lib/nix8s/secrets\n600 root /var/lib/nix8s/secrets/agent-token"
+    );
 }

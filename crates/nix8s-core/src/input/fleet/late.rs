@@ -58,7 +58,7 @@ impl Features {
         for entry in settings.iter().filter(|entry| &*entry.key != "ssh" && !is_extension(&entry.key)) {
             let holds_already = match (kind, &*entry.key) {
                 (Provisioner::Manual, "waitForSsh" | "validateNixos") => entry.tree.truth() == Some(true),
-                (Provisioner::NixosRebuild, "action") => true,
+                (Provisioner::Manual, "expectedNixosVersion") | (Provisioner::NixosRebuild, "action") => true,
                 (Provisioner::NixosAnywhere, key) => key != "hardwareConfig",
                 _ => false,
             };
