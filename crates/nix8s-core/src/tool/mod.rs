@@ -93,6 +93,9 @@ pub const FILES: &str = "{files}";
 /// The file in [`FILES`] with the host keys that count for a program that reaches a machine by itself.
 pub const KNOWN_HOSTS: &str = "known_hosts";
 
+/// The folder in [`FILES`] with programs that a program here finds before all others.
+pub const PROGRAMS: &str = "bin";
+
 /// Where a command runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Host {

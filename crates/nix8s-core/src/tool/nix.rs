@@ -132,6 +132,20 @@ pub fn build(flake: &str, cluster: &ClusterName, machine: &MachineName, version:
     Command::here(["nix", "build"].into_iter().chain(FLAKES).chain(build), Duration::from_secs(4 * 3600))
 }
 
+/// Builds a part of a machine's configuration (`config.system.build.PART`) and prints its path.
+pub fn build_part(
+    flake: &str,
+    cluster: &ClusterName,
+    machine: &MachineName,
+    version: &Version,
+    part: &str,
+) -> Command {
+    let attribute =
+        format!("{flake}#nix8sConfigurations.{cluster}.\"{version}\".{machine}.config.system.build.{part}");
+    let build = ["--no-link", "--print-out-paths", &attribute];
+    Command::here(["nix", "build"].into_iter().chain(FLAKES).chain(build), Duration::from_secs(4 * 3600))
+}
+
 /// Reads what [`build`] printed.
 ///
 /// # Errors

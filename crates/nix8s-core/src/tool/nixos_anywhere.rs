@@ -6,53 +6,74 @@ use std::time::Duration;
 use super::Command;
 use super::FILES;
 use super::File;
+use super::KNOWN_HOSTS;
+use super::PROGRAMS;
 use super::known::Known;
 use super::known::lasting;
 use super::known::passing;
+use crate::model::Anywhere;
 use crate::model::Cluster;
 use crate::model::InstallPhase;
 use crate::model::Machine;
-use crate::model::Version;
+use crate::model::Ssh;
+use crate::model::StorePath;
 use crate::observed::Mark;
 use crate::secret::delivery::HOST_KEY;
 
-/// What a machine is given besides its system.
+/// What a machine is given.
 #[derive(Debug)]
 pub struct Given<'a> {
+    /// Its system.
+    pub system: System<'a>,
     /// Its identity mark.
     pub mark: &'a Mark,
     /// The files that hold its secrets, by their path without the leading slash.
     pub secrets: BTreeMap<String, File>,
 }
 
-/// Installs a machine's system, evaluated at a Kubernetes version, with what it is given. nixos-anywhere exits 0
-/// or 1 and does not verify that the machine comes back: observing does. It tries for ever to connect: it is stopped after an
-/// hour, for which builds and downloads count too.
+/// The system of a machine.
+#[derive(Debug, Clone, Copy)]
+pub enum System<'a> {
+    /// It is in the store here.
+    Here {
+        /// What lays out its disks.
+        disko: &'a StorePath,
+        /// It.
+        path: &'a StorePath,
+    },
+    /// The machine builds it from this flake, at the version that is configured.
+    There(&'a str),
+}
+
+/// Installs a machine's system with what it is given. nixos-anywhere exits 0 or 1 and does not verify that the machine comes
+/// back: observing does. It tries for ever to connect: it is stopped after an hour.
 ///
-/// `--phases` and `--build-on` are said also where they are the usual ones, so that a change of nixos-anywhere's defaults
-/// cannot change ours. Left to itself it checks no host key; here it does (N-24), and the host key that the machine has stays its
-/// own, unless one was made for it.
-pub fn install(
-    machine: &Machine,
-    flake: &str,
-    cluster: &Cluster,
-    version: &Version,
-    given: Given<'_>,
-) -> Command {
+/// What is built here is handed over as store paths: from a flake it takes nothing but `nixosConfigurations`, of which there is
+/// one for each machine and not for each version. `--phases` and `--build-on` are said also where they are the usual ones, so
+/// that a change of nixos-anywhere's defaults cannot change ours. It checks no host key, and says so before whatever it is told
+/// with `--ssh-option`; so the `ssh` that it finds is [`wrapper`] (N-24). The host key that the machine has stays its own, unless
+/// one was made for it.
+pub fn install(machine: &Machine, cluster: &Cluster, given: Given<'_>) -> Command {
     let anywhere = &cluster.anywhere;
     let host = machine.ssh.host.as_deref().unwrap_or(machine.name.as_str());
     let target = format!("{}@{host}", machine.ssh.user);
-    let flake = format!("{flake}#nix8sConfigurations.{}.\"{version}\".{}", cluster.name, machine.name);
     let port = machine.ssh.port.to_string();
-    let mut argv = vec!["nixos-anywhere", "--flake", &flake, "--target-host", &target];
+    let flake;
+    let mut argv = vec!["nixos-anywhere"];
+    match given.system {
+        System::Here { disko, path } => argv.extend(["--store-paths", disko.as_str(), path.as_str()]),
+        System::There(folder) => {
+            flake = format!("{folder}#{}", machine.name);
+            argv.extend(["--flake", &flake]);
+        }
+    }
+    argv.extend(["--target-host", &target]);
     if machine.ssh.port != 22 {
         argv.extend(["--ssh-port", &port]);
     }
     if let Some(key) = &machine.ssh.key_file {
         argv.extend(["-i", key]);
     }
-    let options = super::ssh::options(&machine.ssh);
-    argv.extend(options.iter().flat_map(|option| ["--ssh-option", option]));
     argv.extend(anywhere.extra_flags.iter().map(String::as_str));
     argv.extend(["--build-on", anywhere.build.as_str()]);
     if let Some(image) = &anywhere.image {
@@ -73,8 +94,28 @@ pub fn install(
     command.files.extend(secrets);
     let mark = serde_json::to_string(given.mark).expect("a mark is three strings");
     command.files.insert(format!("{EXTRA}{IDENTITY_FILE}"), File::public(mark));
+    command.files.insert(format!("{PROGRAMS}/ssh"), wrapper(&machine.ssh));
     command.log = Some(machine.name.clone());
     command
+}
+
+/// The attribute of what lays out a machine's disks, and of its system.
+pub fn attributes(anywhere: &Anywhere) -> [&'static str; 2] {
+    let bare = anywhere.extra_flags.iter().any(|flag| flag == "--no-disko-deps");
+    [if bare { "diskoScriptNoDeps" } else { "diskoScript" }, "toplevel"]
+}
+
+/// An `ssh` that says what must hold before anything else is said: the first value of an option counts (`ssh_config`(5)). It
+/// stands in [`PROGRAMS`], beside the file with the host keys, and runs the next one on the PATH.
+fn wrapper(ssh: &Ssh) -> File {
+    let options = super::ssh::options(ssh);
+    let others = options.iter().filter(|option| !option.starts_with("UserKnownHostsFile="));
+    let words = super::ssh::shell(others.flat_map(|option| ["-o", option]));
+    let text = format!(
+        "#!/bin/sh\nown=${{0%/*}}\nrest=\nIFS=:\nfor folder in $PATH; do [ \"$folder\" = \"$own\" ] || rest=$rest:$folder; done\n\
+         unset IFS\nPATH=${{rest#:}}\nexec ssh -o \"UserKnownHostsFile=\\\"${{own%/*}}/{KNOWN_HOSTS}\\\"\" {words} \"$@\"\n"
+    );
+    File { text: text.into(), mode: 0o755 }
 }
 
 /// Where the key of a machine's encrypted disks is while they are laid out, in memory: what disko's `passwordFile` or `keyFile`
@@ -105,7 +146,6 @@ const TAKES: &[(&str, usize)] = &[
     ("--show-trace", 0),
     ("-L", 0),
     ("--print-build-logs", 0),
-    ("--disko-mode", 1),
     ("--no-disko-deps", 0),
 ];
 
@@ -133,6 +173,7 @@ const OURS: &[(&str, &str)] = &[
     ("--disk-encryption-keys", "set install.encryption.keyFile"),
     ("--generate-hardware-config", "set hardwareConfig"),
     ("--vm-test", "nothing is installed by it"),
+    ("--disko-mode", "disks are laid out anew, or left alone by way of phases"),
 ];
 
 /// Whose this flag is.
@@ -165,9 +206,10 @@ mod tests {
     use crate::input::At;
     use crate::input::Source;
     use crate::input::load;
+    use crate::model::BuildOn;
 
     /// What installs `w1` of a document with these settings of nixos-anywhere and of the machine.
-    fn argv(anywhere: &str, machine: &str) -> String {
+    fn command(anywhere: &str, machine: &str) -> Command {
         let text = format!(
             "nodes:\n  w: {{ role: control-plane, install: {{ disk: /dev/disk/by-id/a{machine} }} }}\n\
              clusters: {{ home: {{ version: \"1.34\", members: {{ w1: {{ node: w, ip: 10.0.0.1 }} }} }} }}\n\
@@ -183,21 +225,26 @@ mod tests {
             true => BTreeMap::new(),
             false => BTreeMap::from([(HOST_KEY.to_owned(), File::private("key"))]),
         };
-        let given = Given { mark: &mark, secrets };
-        let argv = install(machine, "/project", cluster, &cluster.version, given).argv;
-        // Which host keys count, and by which way, is the same for all: what is different comes behind it.
-        let last = argv.iter().rposition(|word| word == "--ssh-option").expect("host keys are verified");
-        argv[last + 2..].join(" ")
+        let (disko, path) = (StorePath::new("/nix/store/d"), StorePath::new("/nix/store/s"));
+        let system = match cluster.anywhere.build {
+            BuildOn::Auto | BuildOn::Local => System::Here { disko: &disko, path: &path },
+            BuildOn::Remote => System::There("/project"),
+        };
+        install(machine, cluster, Given { system, mark: &mark, secrets })
+    }
+
+    fn argv(anywhere: &str, machine: &str) -> String {
+        command(anywhere, machine).argv.join(" ")
     }
 
     #[test]
     fn settings_are_flags_of_nixos_anywhere() {
-        assert_snapshot!(argv("", ""), @"--build-on auto --extra-files {files}/extra --phases kexec,disko,install,reboot");
-        assert_snapshot!(argv("kexec: false", ""), @"--build-on auto --extra-files {files}/extra --phases disko,install,reboot");
-        assert_snapshot!(argv("kexec: https://example.com/installer.tar.gz, build: remote", ""), @"--build-on remote --kexec https://example.com/installer.tar.gz --extra-files {files}/extra --phases kexec,disko,install,reboot");
-        assert_snapshot!(argv("copyHostKeys: true", ""), @"--build-on auto --copy-host-keys --extra-files {files}/extra --phases kexec,disko,install,reboot");
-        assert_snapshot!(argv("phases: [reboot, install]", ", encryption: { enable: true, keyFile: ./disk.key }"), @"--build-on auto --extra-files {files}/extra --phases install,reboot");
-        assert_snapshot!(argv("extraFlags: [--option, cores, '4']", ", encryption: { enable: true, keyFile: ./disk.key }"), @"--option cores 4 --build-on auto --disk-encryption-keys /run/nix8s-disk.key ./disk.key --extra-files {files}/extra --phases kexec,disko,install,reboot");
+        assert_snapshot!(argv("", ""), @"nixos-anywhere --store-paths /nix/store/d /nix/store/s --target-host root@10.0.0.1 --build-on auto --extra-files {files}/extra --phases kexec,disko,install,reboot");
+        assert_snapshot!(argv("kexec: false", ""), @"nixos-anywhere --store-paths /nix/store/d /nix/store/s --target-host root@10.0.0.1 --build-on auto --extra-files {files}/extra --phases disko,install,reboot");
+        assert_snapshot!(argv("kexec: https://example.com/installer.tar.gz, build: remote", ""), @"nixos-anywhere --flake /project#home-w1 --target-host root@10.0.0.1 --build-on remote --kexec https://example.com/installer.tar.gz --extra-files {files}/extra --phases kexec,disko,install,reboot");
+        assert_snapshot!(argv("copyHostKeys: true", ""), @"nixos-anywhere --store-paths /nix/store/d /nix/store/s --target-host root@10.0.0.1 --build-on auto --copy-host-keys --extra-files {files}/extra --phases kexec,disko,install,reboot");
+        assert_snapshot!(argv("phases: [reboot, install]", ", encryption: { enable: true, keyFile: ./disk.key }"), @"nixos-anywhere --store-paths /nix/store/d /nix/store/s --target-host root@10.0.0.1 --build-on auto --extra-files {files}/extra --phases install,reboot");
+        assert_snapshot!(argv("extraFlags: [--option, cores, '4']", ", encryption: { enable: true, keyFile: ./disk.key }"), @"nixos-anywhere --store-paths /nix/store/d /nix/store/s --target-host root@10.0.0.1 --option cores 4 --build-on auto --disk-encryption-keys /run/nix8s-disk.key ./disk.key --extra-files {files}/extra --phases kexec,disko,install,reboot");
     }
 
     #[test]
@@ -211,13 +258,21 @@ mod tests {
         assert_eq!(flag("StrictHostKeyChecking=no"), Flag::Unknown);
     }
 
-    /// N-24: whatever is set, host keys are verified.
+    /// N-24: nixos-anywhere says `StrictHostKeyChecking=no` before whatever it is told, and the first value counts.
     #[test]
-    fn n_24_host_keys_are_verified_before_anything_else_is_said() {
-        let source = "nodes: { w: { role: control-plane, install: { disk: /dev/disk/by-id/a } } }\n\
-            clusters: { home: { version: \"1.34\", members: { w1: { node: w, ip: 10.0.0.1 } } } }\n\
-            provisioning: { nixos-anywhere: { extraFlags: [--ssh-option, StrictHostKeyChecking=no] } }\n";
-        let source = Source { name: "nix8s.yaml".to_owned(), at: At::Document, bytes: source.into() };
-        assert!(load(&[source]).fleet.is_none());
+    fn n_24_the_ssh_that_nixos_anywhere_finds_verifies_host_keys_before_anything_else_is_said() {
+        let command = command("ssh: { jump: me@gate }", "");
+        assert_snapshot!(command.files["bin/ssh"].text.expose(), @r#"
+        #!/bin/sh
+        own=${0%/*}
+        rest=
+        IFS=:
+        for folder in $PATH; do [ "$folder" = "$own" ] || rest=$rest:$folder; done
+        unset IFS
+        PATH=${rest#:}
+        exec ssh -o "UserKnownHostsFile=\"${own%/*}/known_hosts\"" '-o' 'GlobalKnownHostsFile=/dev/null' '-o' 'StrictHostKeyChecking=yes' '-o' 'BatchMode=yes' '-o' 'ConnectTimeout=10' '-o' 'ServerAliveInterval=15' '-o' 'ServerAliveCountMax=3' '-o' 'ProxyJump=me@gate' "$@"
+        "#);
+        assert_eq!(command.files["bin/ssh"].mode, 0o755);
+        assert!(!command.argv.iter().any(|word| word == "--ssh-option"));
     }
 }

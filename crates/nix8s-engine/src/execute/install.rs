@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 
 use nix8s_core::event::Failure;
+use nix8s_core::model::BuildOn;
 use nix8s_core::model::InstallPhase;
 use nix8s_core::model::Machine;
 use nix8s_core::model::MachineName;
 use nix8s_core::model::Provisioner;
+use nix8s_core::model::StorePath;
 use nix8s_core::model::Version;
 use nix8s_core::observed::Hardware;
 use nix8s_core::observed::Mark;
 use nix8s_core::permit::EraseScope;
 use nix8s_core::tool::File;
+use nix8s_core::tool::nix;
 use nix8s_core::tool::nixos_anywhere;
 use nix8s_core::tool::on_node;
 use nix8s_core::tool::secrets;
@@ -29,6 +32,8 @@ use crate::world::World;
 
 /// What an installation needs besides the machine.
 pub struct Install<'a> {
+    /// The system.
+    pub system: &'a StorePath,
     /// The version that the system is evaluated at.
     pub version: &'a Version,
     /// How much may be erased.
@@ -50,15 +55,51 @@ pub async fn install(world: &World, name: &MachineName, install: Install<'_>) ->
         let kind = install.provisioner.as_str();
         return Err(permanent(format!("{kind} does not install machines in this version of nix8s")));
     }
+    // What takes long and touches nothing comes first: what the machine says is fresh when it is erased.
+    let built = built(world, name, &install).await?;
+    let system = match &built {
+        Some([disko, path]) => nixos_anywhere::System::Here { disko, path },
+        None => nixos_anywhere::System::There(&world.flake),
+    };
     confirm(world, machine, &install).await?;
     let mark = mark(world, name, install.installation, false);
     let secrets = secrets_of(world, name).await?;
-    let given = nixos_anywhere::Given { mark: &mark, secrets };
-    let command = nixos_anywhere::install(machine, &world.flake, &world.cluster, install.version, given);
+    let given = nixos_anywhere::Given { system, mark: &mark, secrets };
+    let command = nixos_anywhere::install(machine, &world.cluster, given);
     run(world, "installing with nixos-anywhere", &command)
         .await
         .map_err(|failure| logged(world, name, failure))?;
     Ok(None)
+}
+
+/// What lays out the machine's disks, and its system, which must be what was planned; `None`: the machine builds them.
+async fn built(
+    world: &World,
+    name: &MachineName,
+    install: &Install<'_>,
+) -> Result<Option<[StorePath; 2]>, Failure> {
+    let (cluster, version) = (&world.cluster, install.version);
+    if cluster.anywhere.build == BuildOn::Remote {
+        if *version == cluster.version {
+            return Ok(None);
+        }
+        let message =
+            format!("a machine builds its system at {} only, and {version} is its turn", cluster.version);
+        return Err(hint(transient(message), "wait until the cluster has that version, or build here"));
+    }
+    let mut paths = Vec::new();
+    for part in nixos_anywhere::attributes(&cluster.anywhere) {
+        let command = nix::build_part(&world.flake, &cluster.name, name, version, part);
+        let output = run(world, &format!("building its {part}"), &command).await?;
+        paths.push(nix::built(&output.stdout).map_err(|e| permanent(e.to_string()))?);
+    }
+    let paths: [StorePath; 2] = paths.try_into().expect("there are two parts");
+    if paths[1] != *install.system {
+        let message = format!("evaluating gave {} and building gave {}", install.system, paths[1]);
+        let advice = "the configuration is impure or changed meanwhile; then `nix8s node retry`";
+        return Err(hint(permanent(message), advice));
+    }
+    Ok(Some(paths))
 }
 
 /// The files of a machine that hold its secrets.

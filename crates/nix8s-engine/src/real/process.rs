@@ -1,5 +1,6 @@
 //! Runs programs on this computer: each in a process group of its own, of which nothing is left when it is over.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::io::Write;
@@ -20,6 +21,7 @@ use futures_util::future::BoxFuture;
 use nix8s_core::tool::Command;
 use nix8s_core::tool::FILES;
 use nix8s_core::tool::Output;
+use nix8s_core::tool::PROGRAMS;
 use nix8s_core::tool::script::is_users;
 use rustix::process::Pid;
 use rustix::process::Signal;
@@ -173,7 +175,11 @@ impl Running {
             Input::None => Stdio::null(),
             Input::Whole(_) | Input::Open(_) => Stdio::piped(),
         };
-        let child = tokio::process::Command::new(program)
+        let mut child = tokio::process::Command::new(program);
+        if let Some(files) = files.as_ref().filter(|files| files.root().join(PROGRAMS).is_dir()) {
+            child.env("PATH", first_on_path(&files.root().join(PROGRAMS)));
+        }
+        let child = child
             .args(arguments)
             .current_dir(folder)
             .stdin(input)
@@ -242,6 +248,15 @@ impl Running {
             Err(error) => Ok(failed(126, &format!("could not wait for {}: {error}", program(command)))),
         })
     }
+}
+
+/// The PATH with a folder before all others.
+fn first_on_path(folder: &Path) -> OsString {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut all = folder.as_os_str().to_owned();
+    all.push(":");
+    all.push(path);
+    all
 }
 
 fn answer_max(command: &Command) -> usize {

@@ -31,6 +31,12 @@ impl SimExec {
     pub(super) async fn here(&self, command: &Command) -> Result<Output, ExecError> {
         Ok(match words(command).as_slice() {
             ["nix", "eval", _, _, "--json", attribute] => self.evaluate(attribute).await,
+            // At once: what nixos-anywhere takes has it in it.
+            ["nix", "build", _, _, "--no-link", "--print-out-paths", attribute]
+                if attribute.contains(PART) =>
+            {
+                self.shared.with(|w| part(w, attribute))
+            }
             ["nix", "build", _, _, "--no-link", "--print-out-paths", attribute] => {
                 self.build(attribute).await
             }
@@ -149,6 +155,24 @@ impl SimExec {
             }
         })
     }
+}
+
+/// Stands before the name of a part of a configuration.
+const PART: &str = ".config.system.build.";
+
+/// A part of a machine's configuration: its system, or what lays out its disks.
+fn part(world: &mut World, attribute: &str) -> Output {
+    let found =
+        attribute.split_once(PART).and_then(|(machine, part)| Some((system_in(world, machine)?, part)));
+    let Some((kind, part)) = found else {
+        return complained(1, format!("error: {attribute} is not an attribute of this flake"));
+    };
+    if world.now < world.common.here_full {
+        return complained(1, FULL);
+    }
+    let path = kind.system.path.clone();
+    world.know_system(kind);
+    said(if part == "toplevel" { format!("{path}\n") } else { format!("{path}-disko\n") })
 }
 
 /// The files of a machine that hold secrets; there is nothing in them, because there are no values in this world.

@@ -1,6 +1,7 @@
 //! nixos-anywhere: into an installer, erase, install, restart; a machine that is lost on the way stays as it was then.
 
 use nix8s_core::model::MachineName;
+use nix8s_core::model::StorePath;
 use nix8s_core::model::Transition;
 use nix8s_core::observed::Mark;
 use nix8s_core::tool::Command;
@@ -12,7 +13,6 @@ use nix8s_core::tool::nixos_anywhere::IDENTITY_FILE;
 use super::Connection;
 use super::SimExec;
 use super::complained;
-use super::here::system_in;
 use super::reach;
 use super::said;
 use crate::fault::CallFault;
@@ -31,16 +31,21 @@ impl SimExec {
         if *extra != format!("{FILES}/{EXTRA}") {
             return super::unknown(command);
         }
-        let ["--flake", flake, "--target-host", target, ..] = first else {
+        let ["--store-paths", _, path, "--target-host", target, ..] = first else {
             return super::unknown(command);
         };
         let mark = command.files.get(&format!("{EXTRA}{IDENTITY_FILE}"));
         let mark: Option<Mark> = mark.and_then(|file| serde_json::from_str(file.text.expose()).ok());
         let address = target.rsplit('@').next().unwrap_or_default();
-        let found =
-            self.shared.with(|w| (system_in(w, flake), reach(w, Some(address)), w.now < w.common.here_full));
+        let found = self.shared.with(|w| {
+            (
+                w.systems.get(&StorePath::new(path)).cloned(),
+                reach(w, Some(address)),
+                w.now < w.common.here_full,
+            )
+        });
         let (Some(kind), Some(mark)) = (found.0, mark) else {
-            return complained(1, format!("error: {flake} is not an attribute of this flake"));
+            return complained(1, format!("aborted: {path} must be an existing store-path"));
         };
         if found.2 {
             return complained(1, "error: writing to file: No space left on device");
