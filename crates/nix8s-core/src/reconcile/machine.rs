@@ -8,6 +8,7 @@ use crate::digest;
 use crate::model::InstallPhase;
 use crate::model::Machine;
 use crate::model::Provisioner;
+use crate::model::Sudo;
 use crate::observed::Os;
 use crate::permit::EraseScope;
 use crate::permit::Risk;
@@ -57,6 +58,14 @@ fn provision(cx: &Cx<'_>, view: &View<'_>, machine: &Machine, scope: EraseScope,
         let what = super::text::os(view);
         let text = format!(
             "{name} runs {what}, and nixos-anywhere is to boot nothing by kexec: boot an installer on it"
+        );
+        out.wait(Some(name), Cause::WrongSystem, text);
+        return;
+    }
+    if machine.provisioner == Provisioner::NixosAnywhere && machine.ssh.sudo == Sudo::Password {
+        let text = format!(
+            "{name} would be installed, and nixos-anywhere cannot give sudo a password: log in as root, or let sudo ask nothing \
+             and set `ssh.sudo: passwordless`"
         );
         out.wait(Some(name), Cause::WrongSystem, text);
         return;

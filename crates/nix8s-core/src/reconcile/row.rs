@@ -306,7 +306,7 @@ fn wrong_key(view: &View<'_>) -> String {
 /// What a machine that does not let us in is to be told.
 fn denied(view: &View<'_>) -> Option<String> {
     let Reach::Denied { said } = view.reach else { return None };
-    let advice = crate::tool::ssh::Why::Denied.advice();
+    let advice = crate::tool::ssh::denied_advice(said);
     Some(format!("{} is there and does not let us in ({said}): {advice}", view.name))
 }
 

@@ -107,7 +107,7 @@ pub fn attributes(anywhere: &Anywhere) -> [&'static str; 2] {
 
 /// An `ssh` that says what must hold before anything else is said: the first value of an option counts (`ssh_config`(5)). It
 /// stands in [`PROGRAMS`], beside the file with the host keys, and runs the next one on the PATH.
-fn wrapper(ssh: &Ssh) -> File {
+pub fn wrapper(ssh: &Ssh) -> File {
     let options = super::ssh::options(ssh);
     let others = options.iter().filter(|option| !option.starts_with("UserKnownHostsFile="));
     let words = super::ssh::shell(others.flat_map(|option| ["-o", option]));

@@ -69,7 +69,12 @@ pub async fn install(world: &World, name: &MachineName, install: Install<'_>) ->
     run(world, "installing with nixos-anywhere", &command)
         .await
         .map_err(|failure| logged(world, name, failure))?;
-    Ok(None)
+    if !world.cluster.anywhere.has(InstallPhase::Reboot) {
+        return Ok(None);
+    }
+    let settled =
+        run(world, "forgetting the installer's host key", &secrets::settled(&world.cluster.name, name)).await;
+    Ok(settled.err().map(|failure| failure.message))
 }
 
 /// What lays out the machine's disks, and its system, which must be what was planned; `None`: the machine builds them.

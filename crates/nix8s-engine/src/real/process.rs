@@ -181,6 +181,7 @@ impl Running {
         }
         let child = child
             .args(arguments)
+            .envs(&command.environment)
             .current_dir(folder)
             .stdin(input)
             .stdout(Stdio::piped())

@@ -62,6 +62,7 @@ impl SimExec {
             ["nix8s", "-o", "json", "secrets", "files", _, machine] => {
                 self.shared.with(|w| files(w, machine))
             }
+            ["nix8s", "secrets", "settled", _, _] => said(""),
             ["nix8s", "-o", "json", "kubeconfig", _, "--check"] => {
                 self.take("kubeconfig", (0, 2)).await;
                 self.kubeconfig()

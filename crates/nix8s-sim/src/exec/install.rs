@@ -31,21 +31,18 @@ impl SimExec {
         if *extra != format!("{FILES}/{EXTRA}") {
             return super::unknown(command);
         }
-        let ["--store-paths", _, path, "--target-host", target, ..] = first else {
-            return super::unknown(command);
+        let (system, target): (&str, &str) = match first {
+            ["--store-paths", _, system, "--target-host", target, ..]
+            | ["--flake", system, "--target-host", target, ..] => (system, target),
+            _ => return super::unknown(command),
         };
         let mark = command.files.get(&format!("{EXTRA}{IDENTITY_FILE}"));
         let mark: Option<Mark> = mark.and_then(|file| serde_json::from_str(file.text.expose()).ok());
         let address = target.rsplit('@').next().unwrap_or_default();
-        let found = self.shared.with(|w| {
-            (
-                w.systems.get(&StorePath::new(path)).cloned(),
-                reach(w, Some(address)),
-                w.now < w.common.here_full,
-            )
-        });
+        let found =
+            self.shared.with(|w| (kind_of(w, system), reach(w, Some(address)), w.now < w.common.here_full));
         let (Some(kind), Some(mark)) = (found.0, mark) else {
-            return complained(1, format!("aborted: {path} must be an existing store-path"));
+            return complained(1, format!("aborted: {system} must be an existing store-path"));
         };
         if found.2 {
             return complained(1, "error: writing to file: No space left on device");
@@ -103,6 +100,14 @@ impl SimExec {
             })?;
         }
         Ok(said("### Done! ###\n"))
+    }
+}
+
+/// What is installed: a path in the store here, or a machine's system in a flake, which is the one at the configured version.
+fn kind_of(world: &World, system: &str) -> Option<Kind> {
+    match system.rsplit_once('#') {
+        None => world.systems.get(&StorePath::new(system)).cloned(),
+        Some((_, machine)) => world.system_of(&machine.parse().ok()?, &world.fleet.version),
     }
 }
 

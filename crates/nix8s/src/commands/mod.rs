@@ -1,6 +1,7 @@
 //! One file per verb, and how a verb's end becomes the process's.
 
 pub mod apply;
+mod askpass;
 mod complete;
 pub mod completions;
 pub mod config;
@@ -137,6 +138,10 @@ fn check(global: &Global, command: &Command) -> Result<(), CliError> {
         }
     } else if let Some((flag, _)) = given.filter(|_| !global.simulate) {
         let message = format!("{flag} is about the simulated world and needs --simulate");
+        return Err(CliError::new(Exit::Usage, message));
+    }
+    if global.simulate && global.ask_sudo_password {
+        let message = "--ask-sudo-password is about real machines: simulated ones have no sudo";
         return Err(CliError::new(Exit::Usage, message));
     }
     if global.quiet && global.verbose {

@@ -9,7 +9,9 @@ use nix8s_core::model::Cluster;
 use nix8s_core::model::ClusterName;
 use nix8s_core::past::Past;
 use nix8s_core::permit::Permit;
+use nix8s_core::tool::secrets;
 use nix8s_engine::port::Store;
+use nix8s_engine::real::Given;
 use nix8s_engine::real::leftover;
 use nix8s_engine::state::copy;
 use nix8s_engine::state::dir::Access;
@@ -30,6 +32,7 @@ use nix8s_sim::make;
 use crate::cli::Faults;
 use crate::cli::Global;
 use crate::commands::Cx;
+use crate::commands::askpass;
 use crate::commands::project;
 use crate::commands::scratch::Scratch;
 use crate::error::CliError;
@@ -158,6 +161,7 @@ pub fn behind(
         let (world, simulation) = simulate(cx.global, cluster, state, permit)?;
         return Ok(Behind { world, simulation: Some(simulation) });
     }
+    askpass::ask(cx.global)?;
     let left = leftover::end(&**state).map_err(|error| unreadable(state, error))?;
     if left > 0 {
         let what = names::count(left, "script");
@@ -185,7 +189,8 @@ fn real(
     if let Some(config) = &cx.global.config {
         told.push(("NIX8S_CONFIG", std::path::absolute(config)?.display().to_string()));
     }
-    let ports = nix8s_engine::real::ports(folder, state.root().to_owned(), store, told);
+    let given = Given { keys: Some(secrets::logins(&cluster.name)), password: askpass::answer() };
+    let ports = nix8s_engine::real::ports(folder, state.root().to_owned(), store, told, given);
     World::new(Arc::clone(cluster), ports, flake, permit)
 }
 
@@ -212,6 +217,7 @@ pub fn look_at(
     permit: Permit,
 ) -> Result<World, CliError> {
     if !cx.global.simulate {
+        askpass::ask(cx.global)?;
         let store = Arc::new(Scratch(Arc::clone(state) as Arc<dyn Store>));
         return real(cx, cluster, state, store, permit).map_err(|error| unreadable(state, error));
     }

@@ -4,6 +4,7 @@
 
 mod apply;
 mod complete;
+mod desk;
 mod explain;
 mod export;
 mod flake;

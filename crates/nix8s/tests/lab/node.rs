@@ -165,4 +165,13 @@ fn machines_that_run_nixos_already_are_taken_over_and_nothing_is_erased() {
         w1.sh(secrets),
         "700 root /var/lib/nix8s/secrets\n600 root /var/lib/nix8s/secrets/agent-token"
     );
+
+    // From now on it lets in the deploy key alone, and nix8s has it.
+    w1.sh("echo 'AuthorizedKeysFile /etc/ssh/nix8s_authorized_keys' > /etc/ssh/sshd_config.d/only.conf; systemctl restart ssh");
+    done(&lab, "rm -rf /tmp/nix8s-0; ! ssh -o BatchMode=yes prod-w1 true 2> /dev/null");
+    let plan = nix8s(&lab, &["plan"]);
+    assert!(!plan.contains("does not let us in"), "{plan}");
+    done(&lab, "rm -rf /tmp/nix8s-0; mv flake/secrets .");
+    let plan = nix8s(&lab, &["plan"]);
+    assert!(plan.contains("prod-w1 is there and does not let us in"), "{plan}");
 }

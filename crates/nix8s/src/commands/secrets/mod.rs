@@ -4,7 +4,9 @@ mod check;
 mod edit;
 mod files;
 mod generate;
+mod logins;
 mod rotate;
+mod settled;
 mod show;
 
 use std::collections::BTreeSet;
@@ -46,6 +48,10 @@ enum Verb {
     Rotate(rotate::RotateArgs),
     #[command(hide = true)]
     Files(files::FilesArgs),
+    #[command(hide = true)]
+    Logins(logins::LoginsArgs),
+    #[command(hide = true)]
+    Settled(settled::SettledArgs),
 }
 
 /// Whose secrets.
@@ -74,6 +80,8 @@ pub fn run(cx: &Cx<'_>, args: &SecretsArgs) -> Result<Exit, CliError> {
         Verb::Edit(args) => edit::run(cx, args),
         Verb::Rotate(args) => rotate::run(cx, args),
         Verb::Files(args) => files::run(cx, args),
+        Verb::Logins(args) => logins::run(cx, args),
+        Verb::Settled(args) => settled::run(cx, args),
     }
 }
 
