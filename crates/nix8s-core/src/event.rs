@@ -69,6 +69,13 @@ pub enum What {
         /// How.
         failure: Failure,
     },
+    /// A step that runs is held up, and was not before, or not by this.
+    Held {
+        /// Its effect.
+        effect: Effect,
+        /// By what, for people.
+        why: String,
+    },
     /// A machine carries our identity mark, and the past did not know.
     Recognised {
         /// Which.

@@ -160,7 +160,7 @@ impl Past {
                 self.forgive_scripts(machine);
             }
             // Told for people: nothing is planned from what was waited for.
-            What::WaitBegan { .. } | What::WaitEnded { .. } => {}
+            What::Held { .. } | What::WaitBegan { .. } | What::WaitEnded { .. } => {}
             What::HooksKnown { names } => self.know_hooks(names, at),
             What::Rebuild { machine, action } => {
                 let past = self.machine(machine);

@@ -27,6 +27,15 @@ pub enum Progress {
         /// Which.
         step: Arc<Step>,
     },
+    /// A step that runs is held up, and was not before, or not by this.
+    StepHeld {
+        /// When.
+        at: Timestamp,
+        /// Which.
+        step: Arc<Step>,
+        /// By what, for people.
+        why: String,
+    },
     /// A step was carried out.
     StepDone {
         /// When.

@@ -431,6 +431,7 @@ impl Observer for Heard {
         self.0.push(match progress {
             Progress::CycleBegan { cycle, plan } => format!("cycle {cycle}: {} steps", plan.steps.len()),
             Progress::StepStarted { step, .. } => format!("started {}", step.id),
+            Progress::StepHeld { step, why, .. } => format!("held {}: {why}", step.id),
             Progress::StepDone { step, note, .. } => match note {
                 Some(note) => format!("done {}: {note}", step.id),
                 None => format!("done {}", step.id),

@@ -65,7 +65,8 @@ pub fn configuration(hosts: &[(&str, &str)]) -> String {
     let mut text = format!(
         "# Hosts of the lab. Their systems are those of flake.nix beside it; fleet.json says what is in them.\n\
          nodes:\n  metal:\n    install: {{ disk: /dev/sda }}\nprovisioning:\n  nixos-anywhere: {{}}\n\
-         clusters:\n  prod:\n    version: {}\n    distribution: k3s\n    provisioner: nixos-anywhere\n    members:\n",
+         clusters:\n  prod:\n    version: {}\n    distribution: k3s\n    provisioner: nixos-anywhere\n    \
+         gates: {{ soak: 2s }}\n    upgrade: {{ pause: 0s }}\n    members:\n",
         VERSIONS[0]
     );
     for (host, address) in hosts {

@@ -79,6 +79,7 @@ const ALLOWED: &[Allowed] = &[
             "notify",
             "prometheus-client",
             "rustix",
+            "sd-notify",
             "serde",
             "serde_json",
             "signal-hook",

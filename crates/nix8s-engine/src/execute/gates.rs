@@ -15,6 +15,7 @@ use super::access::machine;
 use super::failure::bad_system;
 use super::failure::hint;
 use super::failure::transient;
+use super::held::Hold;
 use crate::world::REQUEST;
 use crate::world::World;
 
@@ -29,13 +30,13 @@ enum Answer {
 }
 
 /// Asks until all gates hold and still hold after the soak; fails when they did not in as many tries as configured.
-pub async fn check(world: &World, name: &MachineName, system: &StorePath) -> Done {
+pub async fn check(world: &World, name: &MachineName, system: &StorePath, hold: &mut Hold) -> Done {
     let machine = machine(world, name)?;
     let gates = &world.cluster.gates;
     let tries = gates.retries.max(1);
     let mut last = Answer::NotAsked("it was not asked".to_owned());
     for _ in 0..tries {
-        last = one_try(world, machine).await;
+        last = one_try(world, machine, hold).await;
         if matches!(last, Answer::Yes) {
             return Ok(None);
         }
@@ -53,7 +54,7 @@ pub async fn check(world: &World, name: &MachineName, system: &StorePath) -> Don
 }
 
 /// One try: asks until all hold or the time of a try is over.
-async fn one_try(world: &World, machine: &Machine) -> Answer {
+async fn one_try(world: &World, machine: &Machine, hold: &mut Hold) -> Answer {
     let gates = &world.cluster.gates;
     let deadline = world.ports.clock.now() + gates.timeout;
     loop {
@@ -64,6 +65,9 @@ async fn one_try(world: &World, machine: &Machine) -> Answer {
         }
         if matches!(answer, Answer::Yes) || world.ports.clock.now() + POLL > deadline {
             return answer;
+        }
+        if let Answer::No(why) | Answer::NotAsked(why) = &answer {
+            hold.is(why, world.ports.clock.now());
         }
         world.sleep(POLL).await;
     }

@@ -4,6 +4,7 @@ mod access;
 mod cluster;
 mod failure;
 mod gates;
+mod held;
 mod install;
 mod join;
 mod leave;
@@ -39,6 +40,7 @@ use crate::stop::Stop;
 use crate::world::World;
 pub use cluster::fetched_kubeconfig;
 pub(crate) use failure::last_lines;
+use held::Hold;
 use schedule::Schedule;
 
 /// What carrying out one step came to: a note for people, or a failure.
@@ -92,6 +94,7 @@ pub async fn execute(
     let mut carried = Carried::default();
     let mut schedule = Schedule::new(&plan.steps, world.cluster.concurrency());
     let mut running = FuturesUnordered::new();
+    let (says, mut said) = held::channel();
     let closes = world.ports.clock.now() + limits.window;
     loop {
         let mut level = stop.level();
@@ -101,7 +104,8 @@ pub async fn execute(
         let is_late = world.ports.clock.now() >= limits.deadline;
         if level == Level::Go && !is_late {
             let begun = begin(world, journal, &mut schedule, limits.covered, hear, &mut carried)?;
-            running.extend(begun.into_iter().map(|(index, step)| carry_out(world, index, step)));
+            running
+                .extend(begun.into_iter().map(|(index, step)| carry_out(world, index, step, says.clone())));
         }
         if running.is_empty() {
             break;
@@ -112,6 +116,13 @@ pub async fn execute(
             biased;
             () = stop.reaches(next_level) => level = stop.level(),
             Some(end) = running.next() => ended.push(end),
+            Some(held::Held { index, why }) = said.recv() => {
+                let step = schedule.step(index);
+                let at = world.ports.clock.now();
+                journal.record([What::Held { effect: step.effect.clone(), why: why.clone() }])?;
+                hear.hear(&Progress::StepHeld { at, step, why });
+                continue;
+            }
         }
         if level == Level::Now {
             break;
@@ -141,9 +152,10 @@ struct End {
     result: Done,
 }
 
-async fn carry_out(world: &World, index: usize, step: Arc<Step>) -> End {
+async fn carry_out(world: &World, index: usize, step: Arc<Step>, says: held::Sender) -> End {
     let began = world.ports.clock.now();
-    let result = effect(world, &step.effect).await;
+    let mut hold = Hold::new(index, says);
+    let result = effect(world, &step.effect, &mut hold).await;
     End { index, step, began, result }
 }
 
@@ -226,7 +238,7 @@ fn end(
 }
 
 /// One effect. Each arm is one function; whatever an effect needs stands in it.
-async fn effect(world: &World, effect: &Effect) -> Done {
+async fn effect(world: &World, effect: &Effect, hold: &mut Hold) -> Done {
     match effect {
         Effect::GenerateSecrets { missing } => cluster::generate_secrets(world, missing).await,
         Effect::ElectFirstServer { .. } | Effect::Forget { .. } => Ok(None),
@@ -253,7 +265,7 @@ async fn effect(world: &World, effect: &Effect) -> Done {
         Effect::Build { machine, system, version } => system::build(world, machine, system, version).await,
         Effect::Copy { machine, system } => system::copy(world, machine, system).await,
         Effect::Cordon { machine } => pods::cordon(world, machine).await,
-        Effect::Drain { machine, timeout } => pods::drain(world, machine, *timeout).await,
+        Effect::Drain { machine, timeout } => pods::drain(world, machine, *timeout, hold).await,
         Effect::UpgradeComponents { machine, version, apply } => {
             system::upgrade_components(world, machine, version, *apply).await
         }
@@ -263,7 +275,7 @@ async fn effect(world: &World, effect: &Effect) -> Done {
         Effect::Switch { machine, system, reboot, action } => {
             system::switch(world, machine, system, *reboot, *action).await
         }
-        Effect::CheckGates { machine, system } => gates::check(world, machine, system).await,
+        Effect::CheckGates { machine, system } => gates::check(world, machine, system, hold).await,
         Effect::Rollback { machine, to } => system::rollback(world, machine, to).await,
         Effect::Uncordon { machine } => pods::uncordon(world, machine).await,
         Effect::Restart { machine, voted } => system::restart(world, machine, *voted).await,

@@ -11,6 +11,7 @@ use super::POLL;
 use super::failure::from_kube;
 use super::failure::hint;
 use super::failure::transient;
+use super::held::Hold;
 use crate::port::Evicted;
 use crate::port::KubeError;
 use crate::port::Pod;
@@ -34,8 +35,8 @@ pub async fn uncordon(world: &World, name: &MachineName) -> Done {
 
 /// Evicts what runs on a node. When that does not work within `timeout`, the node is uncordoned and the failure
 /// names what stood in the way.
-pub async fn drain(world: &World, name: &MachineName, timeout: Duration) -> Done {
-    let failure = match evict_all(world, name, timeout).await {
+pub async fn drain(world: &World, name: &MachineName, timeout: Duration, hold: &mut Hold) -> Done {
+    let failure = match evict_all(world, name, timeout, hold).await {
         Ok(note) => return Ok(note),
         Err(failure) => failure,
     };
@@ -50,7 +51,7 @@ pub async fn drain(world: &World, name: &MachineName, timeout: Duration) -> Done
     }
 }
 
-async fn evict_all(world: &World, name: &MachineName, timeout: Duration) -> Done {
+async fn evict_all(world: &World, name: &MachineName, timeout: Duration, hold: &mut Hold) -> Done {
     let deadline = world.ports.clock.now() + timeout;
     let mut counts = Counts::default();
     loop {
@@ -67,6 +68,7 @@ async fn evict_all(world: &World, name: &MachineName, timeout: Duration) -> Done
             let advice = "raise upgrade.drainTimeout, or let the budget allow a disruption";
             return Err(hint(transient(message), advice));
         }
+        hold.is(&obstacle, world.ports.clock.now());
         world.sleep(POLL).await;
     }
 }

@@ -42,6 +42,11 @@ struct LaneState {
 }
 
 impl Schedule {
+    /// A step.
+    pub fn step(&self, index: usize) -> Arc<Step> {
+        Arc::clone(&self.entries[index].step)
+    }
+
     /// The order of these steps. A step that comes after one that is not in the plan never begins.
     pub fn new(steps: &[Step], at_once: Concurrency) -> Self {
         let index: BTreeMap<&str, usize> =

@@ -110,6 +110,20 @@ pub struct MachineOverview {
     pub wanted: Option<StorePath>,
     /// Steps that failed since they last succeeded.
     pub errors: Vec<ErrorOverview>,
+    /// The step that runs and what holds it up.
+    #[serde(default)]
+    pub held: Option<HeldOverview>,
+}
+
+/// A step that is held up while it runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldOverview {
+    /// What runs.
+    pub step: EffectKind,
+    /// Since when it is held up by this.
+    pub since: Timestamp,
+    /// By what.
+    pub why: String,
 }
 
 /// Failures of one kind of step.
@@ -199,6 +213,7 @@ fn overview(
             boots: view.probe.and_then(|probe| probe.boots.clone()),
             wanted: view.wanted.map(|system| system.path.clone()),
             errors: errors(view.past),
+            held: None,
         };
         (name.clone(), machine)
     });
@@ -262,7 +277,19 @@ impl Overview {
     /// Takes in an event that came after it, as far as it says where a machine is in its life.
     fn take_in(&mut self, event: &Event) {
         self.at = self.at.max(event.at);
+        if let What::Started { effect } | What::Done { effect, .. } | What::Failed { effect, .. } =
+            &event.what
+            && let Some(machine) = self.machine(effect)
+        {
+            machine.held = None;
+        }
         match &event.what {
+            What::Held { effect, why } => {
+                let held = HeldOverview { step: effect.kind(), since: event.at, why: why.clone() };
+                if let Some(machine) = self.machine(effect) {
+                    machine.held = Some(held);
+                }
+            }
             What::Started { effect } => self.moves(effect, begun(effect), event.at),
             What::Done { effect, .. } => {
                 self.moves(effect, done(effect), event.at);

@@ -380,6 +380,7 @@ fn show(at: i64, progress: &Progress) {
             }
         }
         Progress::StepStarted { step, .. } => println!("{at:>7}   start {}: {}", step.id, step.reason),
+        Progress::StepHeld { step, why, .. } => println!("{at:>7}   held  {}: {why}", step.id),
         Progress::StepDone { step, note, .. } => {
             println!("{at:>7}   done  {} {}", step.id, note.as_deref().unwrap_or(""));
         }

@@ -298,7 +298,8 @@ impl Observer for Ear<'_> {
                 failed.times += 1;
                 failed.message.clone_from(&failure.message);
             }
-            Progress::StepSkipped { .. }
+            Progress::StepHeld { .. }
+            | Progress::StepSkipped { .. }
             | Progress::Waiting { .. }
             | Progress::Rested { .. }
             | Progress::Warning { .. }

@@ -32,7 +32,7 @@ pub fn events(random: &mut Random) -> Vec<Event> {
 fn what(random: &mut Random) -> What {
     let machine = || ["cp1", "w1", "w2"][0].parse().unwrap();
     let effect = || Effect::Cordon { machine: machine() };
-    match random.between(0, 8) {
+    match random.between(0, 9) {
         0 => What::RunStarted { command: "apply".to_owned() },
         1 => What::RunEnded { outcome: "converged".to_owned() },
         2 => What::Started { effect: effect() },
@@ -46,6 +46,7 @@ fn what(random: &mut Random) -> What {
             cause: Cause::Silent,
             text: "line\nend \"ü\"".to_owned(),
         },
+        8 => What::Held { effect: effect(), why: "line\nend \"ü\"".to_owned() },
         6 => What::LostSight { machine: machine() },
         _ => What::Retry { machine: machine() },
     }

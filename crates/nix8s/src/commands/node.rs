@@ -86,10 +86,11 @@ fn list(cx: &Cx<'_>, args: &ListArgs) -> Result<Exit, CliError> {
                 overview.machines.iter().map(move |(name, machine)| (&overview.cluster, name, machine))
             })
             .map(|(cluster, name, machine)| {
-                let MachineOverview { role, stage, since, version, system, boots, wanted, errors } = machine;
+                let MachineOverview { role, stage, since, version, system, boots, wanted, errors, held } =
+                    machine;
                 json!({
                     "cluster": cluster, "machine": name, "role": role, "stage": stage, "since": since,
-                    "version": version, "system": system, "boots": boots, "wanted": wanted, "errors": errors,
+                    "version": version, "system": system, "boots": boots, "wanted": wanted, "errors": errors, "held": held,
                 })
             })
             .collect();

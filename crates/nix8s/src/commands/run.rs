@@ -41,11 +41,14 @@ use crate::serve::board::Board;
 use crate::serve::board::Ear;
 use crate::serve::board::Shared;
 use crate::serve::http;
+use crate::serve::systemd;
+use crate::serve::systemd::Unit;
 
 const EXAMPLES: &str = "\
 Examples:
   nix8s run prod                                keep it as configured, looking every `reconciler.interval`
   nix8s run prod --listen 127.0.0.1:9108        /metrics, /healthz, /readyz, and a page about the cluster
+  nix8s run prod --unit > nix8s-prod.service    a systemd unit for that
   nix8s run --simulate --pace 1 --faults some   on simulated machines
 
 Nobody is asked: `policy` says what may happen, everything else waits for an `apply` by a person. The configuration is
@@ -62,6 +65,9 @@ pub struct RunArgs {
     /// Answer HTTP here: ADDRESS:PORT. It tells no secrets, but anybody who reaches it may read
     #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
+    /// Print a systemd unit that runs this command line from this folder, as this user, and end
+    #[arg(long)]
+    unit: bool,
 }
 
 /// How long a loop may say nothing beyond the time that its longest step may take.
@@ -77,10 +83,14 @@ struct Keeper<'a> {
 
 /// Keeps the cluster until it is asked to stop.
 pub fn run(cx: &Cx<'_>, args: &RunArgs) -> Result<Exit, CliError> {
-    let RunArgs { cluster, listen } = args;
+    let RunArgs { cluster, listen, unit } = args;
     refuse(cx)?;
     let fleet = project::fleet(cx)?;
     let wanted = project::changing(&fleet, cluster.as_deref())?;
+    if *unit {
+        cx.out.data(&as_unit(wanted.name.as_str())?);
+        return Ok(Exit::Done);
+    }
     needs_systems(cx, "run", &wanted, &Past::default())?;
     let state = world::open_to_plan(cx, &wanted.name, "run")?;
     let patience = wanted.reconciler.timeout + PATIENCE;
@@ -96,6 +106,7 @@ pub fn run(cx: &Cx<'_>, args: &RunArgs) -> Result<Exit, CliError> {
     let _watcher = watcher::watch(&project::files(cx)?, state.root(), &keeper.caller)?;
     let screen = Screen::new(cx.out, world::time(cx.global));
     let mut stop = signal::stop(screen.teller())?;
+    systemd::ready(&keeper.board);
     let runtime = world::runtime(cx.global)?;
     let (mut cluster, mut policy, mut wake) = (wanted, fleet.policy, keeper.caller.listen());
     loop {
@@ -139,6 +150,39 @@ fn refuse(cx: &Cx<'_>) -> Result<(), CliError> {
     Ok(())
 }
 
+/// Variables that say where things are. Those that hold secrets are not for a file that everybody may read.
+const VARIABLES: [&str; 7] = [
+    "PATH",
+    "XDG_CONFIG_HOME",
+    "XDG_STATE_HOME",
+    "NIX8S_CONFIG",
+    "NIX8S_STATE_DIR",
+    "SOPS_AGE_KEY_FILE",
+    "NO_COLOR",
+];
+
+/// This command line as a unit.
+fn as_unit(cluster: &str) -> Result<String, CliError> {
+    let unknown =
+        |error| CliError::new(Exit::Failed, "could not tell what this command line is").because(error);
+    let text = |word: std::ffi::OsString| {
+        word.into_string().map_err(|word| {
+            CliError::new(Exit::Usage, format!("{} is not UTF-8, which a unit must be", word.display()))
+        })
+    };
+    let program = text(std::env::current_exe().map_err(unknown)?.into_os_string())?;
+    let rest = std::env::args_os().skip(1).filter(|word| word != "--unit").map(text);
+    let argv: Vec<String> = std::iter::once(Ok(program)).chain(rest).collect::<Result<_, _>>()?;
+    let environment = VARIABLES.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+    let environment: Vec<(String, String)> = environment
+        .map(|(name, value)| Ok((name.to_owned(), text(value)?)))
+        .collect::<Result<_, CliError>>()?;
+    let folder = text(std::env::current_dir().map_err(unknown)?.into_os_string())?;
+    let user = rustix::process::getuid().as_raw().to_string();
+    let unit = Unit { cluster, argv: &argv, user: &user, folder: &folder, environment: &environment };
+    Ok(systemd::unit(&unit))
+}
+
 impl Keeper<'_> {
     async fn keep(
         &self,
@@ -164,7 +208,8 @@ impl Keeper<'_> {
             CliError::new(Exit::Failed, "could not tell the folder of the configuration").because(error)
         })??;
         let mut looked = |board: &Board| self.heartbeat(board);
-        let mut also = ScreenEar(screen);
+        let mut shown = ScreenEar(screen);
+        let mut also = systemd::Ear(&mut shown);
         let mut ear = Ear { board: &self.board, also: &mut also, looked: &mut looked };
         let kept = keep(&behind.world, wake, stop, &mut ear).await;
         behind.check()?;

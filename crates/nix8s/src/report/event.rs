@@ -29,9 +29,10 @@ pub fn machine(what: &What) -> Option<&MachineName> {
         | What::ApiBack
         | What::HooksKnown { .. }
         | What::Migrated { .. } => None,
-        What::Started { effect } | What::Done { effect, .. } | What::Failed { effect, .. } => {
-            effect.machine()
-        }
+        What::Started { effect }
+        | What::Held { effect, .. }
+        | What::Done { effect, .. }
+        | What::Failed { effect, .. } => effect.machine(),
         What::WaitBegan { machine, .. } | What::WaitEnded { machine, .. } => machine.as_ref(),
         What::Recognised { machine, .. }
         | What::Joined { machine, .. }
@@ -55,6 +56,9 @@ fn text(what: &What, paint: Paint) -> String {
         What::RunStarted { command } => format!("{} {}", paint.bold("run     "), clean(command)),
         What::RunEnded { outcome } => format!("{} {}", paint.bold("ended   "), clean(outcome)),
         What::Started { effect } => format!("{} {}", paint.cyan("begins  "), subject(effect, paint)),
+        What::Held { effect, why } => {
+            format!("{} {}: {}", paint.yellow("held    "), subject(effect, paint), clean(why))
+        }
         What::Done { effect, took_ms, note } => {
             let note = note.as_ref().map(|note| format!(": {}", clean(note))).unwrap_or_default();
             format!("{} {}{note}, {}", paint.green("done    "), subject(effect, paint), took(*took_ms))

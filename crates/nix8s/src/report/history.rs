@@ -184,6 +184,10 @@ impl Run {
                 };
                 self.close(effect, event.at, end);
             }
+            What::Held { effect, why } => {
+                let text = format!("{} is held up: {why}", words::verb(effect.kind()));
+                self.mark(event, text, News::Bad);
+            }
             What::Recognised { .. } => self.mark(event, "carries our identity mark", News::Good),
             What::Joined { role, .. } => self.mark(event, format!("is a node ({role})"), News::Good),
             What::ClusterFound => self.mark(event, "the cluster exists", News::Good),

@@ -33,6 +33,14 @@ pub fn progress(progress: &Progress) -> Option<Value> {
             "waits": plan.waits.len(),
         }),
         Progress::StepStarted { at, step } => json!({ "type": "step-started", "at": at, "step": step }),
+        Progress::StepHeld { at, step, why } => json!({
+            "type": "step-held",
+            "at": at,
+            "id": step.id,
+            "machine": step.effect.machine(),
+            "kind": step.effect.kind(),
+            "why": why,
+        }),
         Progress::StepDone { at, step, took_ms, note } => json!({
             "type": "step-done",
             "at": at,

@@ -63,6 +63,13 @@ impl Lines {
                     why(step, paint)
                 )
             }),
+            Progress::StepHeld { at, step, why } => Some(format!(
+                "{} {}    {}: {}",
+                time(*at, paint),
+                paint.yellow("held"),
+                subject(&step.effect, paint),
+                clean(why)
+            )),
             Progress::StepDone { at, step, took_ms, note } => {
                 // A person who read the reason when the step began need not read it again.
                 let why = if self.is_told(step) { String::new() } else { format!(" {}", why(step, paint)) };

@@ -13,6 +13,7 @@ use nix8s_core::plan::StepId;
 use nix8s_engine::progress::Progress;
 
 use crate::output::Paint;
+use crate::output::clean;
 use crate::report::event::subject;
 use crate::report::lines;
 use crate::report::names::count;
@@ -21,12 +22,20 @@ use crate::report::waits;
 /// Running steps that have a line of their own: more would push what happened off the screen.
 const RUNNING_MAX: usize = 8;
 
+/// A step that runs.
+struct Running {
+    since: Timestamp,
+    step: Arc<Step>,
+    /// What holds it up.
+    held: Option<String>,
+}
+
 /// The lines at the bottom of the terminal.
 pub struct Live {
     bars: MultiProgress,
     shown: Vec<ProgressBar>,
     paint: Paint,
-    running: BTreeMap<StepId, (Timestamp, Arc<Step>)>,
+    running: BTreeMap<StepId, Running>,
     done: usize,
     waits: String,
     now: Option<Timestamp>,
@@ -65,7 +74,14 @@ impl Live {
             }
             Progress::StepStarted { at, step } => {
                 self.now = Some(*at);
-                self.running.insert(step.id.clone(), (*at, Arc::clone(step)));
+                let running = Running { since: *at, step: Arc::clone(step), held: None };
+                self.running.insert(step.id.clone(), running);
+            }
+            Progress::StepHeld { at, step, why } => {
+                self.now = Some(*at);
+                if let Some(running) = self.running.get_mut(&step.id) {
+                    running.held = Some(clean(why));
+                }
             }
             Progress::StepDone { at, step, .. } => {
                 self.done += 1;
@@ -115,9 +131,10 @@ impl Live {
     fn texts(&self) -> Vec<String> {
         let paint = self.paint;
         let mut texts: Vec<String> = Vec::new();
-        for (since, step) in self.running.values().take(RUNNING_MAX) {
+        for Running { since, step, held } in self.running.values().take(RUNNING_MAX) {
             let since = paint.dim(format_args!("since {}", lines::clock(*since)));
-            texts.push(format!("  {} {} {since}", paint.cyan(">"), subject(&step.effect, paint)));
+            let held = held.as_ref().map(|why| format!(": {}", paint.yellow(why))).unwrap_or_default();
+            texts.push(format!("  {} {} {since}{held}", paint.cyan(">"), subject(&step.effect, paint)));
         }
         if self.running.len() > RUNNING_MAX {
             texts.push(format!(

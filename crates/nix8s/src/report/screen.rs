@@ -134,7 +134,7 @@ impl Inner {
 /// Whether a message is a problem: `-q` shows only those.
 fn matters(progress: &Progress) -> bool {
     match progress {
-        Progress::StepFailed { .. } | Progress::Warning { .. } => true,
+        Progress::StepFailed { .. } | Progress::StepHeld { .. } | Progress::Warning { .. } => true,
         Progress::CycleBegan { .. }
         | Progress::StepStarted { .. }
         | Progress::StepDone { .. }
@@ -149,6 +149,7 @@ fn time(progress: &Progress) -> Option<Timestamp> {
     match progress {
         Progress::CycleBegan { plan, .. } => Some(plan.at),
         Progress::StepStarted { at, .. }
+        | Progress::StepHeld { at, .. }
         | Progress::StepDone { at, .. }
         | Progress::StepFailed { at, .. } => Some(*at),
         Progress::StepSkipped { .. }

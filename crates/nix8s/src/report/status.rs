@@ -169,6 +169,10 @@ fn machines(shown: &[(&MachineName, &MachineOverview)], now: Timestamp, paint: P
     let mut out: Vec<String> = lines.next().into_iter().collect();
     for (line, (_, machine)) in lines.zip(shown) {
         out.push(line);
+        out.extend(machine.held.iter().map(|held| {
+            let head = paint.yellow(format_args!("{} is held up", crate::report::words::verb(held.step)));
+            format!("    {head} since {} ago: {}", age(now, held.since), clean(&held.why))
+        }));
         out.extend(machine.errors.iter().map(|error| {
             let step = crate::report::words::verb(error.step);
             let times =

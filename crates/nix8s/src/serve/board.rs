@@ -110,6 +110,7 @@ impl Board {
                 }
             }
             Progress::StepStarted { .. }
+            | Progress::StepHeld { .. }
             | Progress::Waiting { .. }
             | Progress::Warning { .. }
             | Progress::Ended { .. } => {}

@@ -3,6 +3,7 @@
 pub mod board;
 pub mod http;
 pub mod metrics;
+pub mod systemd;
 
 #[cfg(test)]
 mod tests;

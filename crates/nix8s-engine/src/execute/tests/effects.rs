@@ -17,14 +17,27 @@ use nix8s_core::tool::on_node;
 
 use crate::execute::Done;
 use crate::execute::effect;
+use crate::execute::held;
+use crate::execute::held::Hold;
 use crate::port::ExecError;
 use crate::port::Pod;
 use crate::port::Store;
 use crate::testing::*;
 
 async fn run(fakes: &Fakes, distribution: Distribution, it: Effect) -> Done {
+    said(fakes, distribution, it).await.0
+}
+
+/// What it came to, and what was said to hold it up meanwhile.
+async fn said(fakes: &Fakes, distribution: Distribution, it: Effect) -> (Done, Vec<String>) {
     let world = fakes.world(cluster(distribution, &["w1"]));
-    effect(&world, &it).await
+    let (says, mut heard) = held::channel();
+    let done = effect(&world, &it, &mut Hold::new(0, says)).await;
+    let mut said = Vec::new();
+    while let Ok(held) = heard.try_recv() {
+        said.push(held.why);
+    }
+    (done, said)
 }
 
 fn failure(done: Done) -> Failure {
@@ -185,7 +198,10 @@ async fn a_drain_that_takes_too_long_names_pod_and_budget_and_uncordons() {
     let fakes = Fakes::new();
     cordoned(&fakes, vec![pod("web")]);
     fakes.api.held.lock().unwrap().insert("web".to_owned(), u32::MAX);
-    let failure = failure(run(&fakes, Distribution::K3s, drain()).await);
+    let (done, said) = said(&fakes, Distribution::K3s, drain()).await;
+    // While it is tried, and once.
+    assert_eq!(said, ["pod default/web is held by budget web-budget"]);
+    let failure = failure(done);
     assert_eq!(failure.class, FailureClass::Transient);
     assert!(failure.message.contains("pod default/web is held by budget web-budget"), "{failure:?}");
     assert_eq!(fakes.api.cordon_of("w1"), Cordon::None);
