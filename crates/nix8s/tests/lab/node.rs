@@ -121,6 +121,38 @@ fn a_reinstalled_worker_leaves_is_erased_and_joins_again() {
     drop(apply);
     assert_ne!(installation(&w1), before);
     assert_eq!(w1.read("/var/lib/nix8s/from-before"), None);
+
+    // New keys reach the machines, and what they replace is forgotten.
+    let public = |name: &str| nix8s(&lab, &["secrets", "show", "--public", "--only", name]);
+    let key = |text: &str| text.split(' ').nth(1).unwrap().to_owned();
+    let (deploy, host) = (key(&public("deploy-key")), key(&public("host-key/prod-w1")));
+    nix8s(&lab, &["secrets", "rotate", "--only", "deploy-key", "--only", "host-key/prod-w1"]);
+    lab.host("prod-cp1").cut();
+    let ran = command(&lab, &["secrets", "deliver"]).output().unwrap();
+    assert_eq!(ran.status.code(), Some(1), "{ran:?}");
+    assert!(
+        w1.read("/etc/ssh/nix8s_authorized_keys").unwrap().contains(&deploy),
+        "one machine does not know the new key yet"
+    );
+    lab.host("prod-cp1").mend();
+    let told = nix8s(&lab, &["secrets", "deliver"]);
+    assert!(
+        told.contains("Delivered to prod-cp1 and prod-w1.")
+            && told.contains("What deploy-key replaced is forgotten."),
+        "{told}"
+    );
+    let (new, shown) = (key(&public("deploy-key")), key(&public("host-key/prod-w1")));
+    assert!(new != deploy && shown != host);
+    for machine in lab.hosts() {
+        let keys = machine.read("/etc/ssh/nix8s_authorized_keys").unwrap();
+        assert!(keys.contains(&new) && !keys.contains(&deploy), "{keys}");
+    }
+    assert!(w1.read("/etc/ssh/ssh_host_ed25519_key.pub").unwrap().contains(&shown));
+    let known = done(&lab, "cat ~/.local/state/nix8s/prod/known_hosts");
+    assert!(known.contains(&shown) && !known.contains(&host), "{known}");
+    done(&lab, "rm -rf /tmp/nix8s-0");
+    let plan = nix8s(&lab, &["plan"]);
+    assert!(!plan.contains("host key") && !plan.contains("does not let us in"), "{plan}");
 }
 
 /// Makes a host run NixOS that nobody else has to do with.

@@ -1,6 +1,7 @@
 //! `nix8s secrets`.
 
 mod check;
+mod deliver;
 mod edit;
 mod files;
 mod generate;
@@ -46,6 +47,7 @@ enum Verb {
     Show(show::ShowArgs),
     Edit(edit::EditArgs),
     Rotate(rotate::RotateArgs),
+    Deliver(deliver::DeliverArgs),
     #[command(hide = true)]
     Files(files::FilesArgs),
     #[command(hide = true)]
@@ -79,6 +81,7 @@ pub fn run(cx: &Cx<'_>, args: &SecretsArgs) -> Result<Exit, CliError> {
         Verb::Show(args) => show::run(cx, args),
         Verb::Edit(args) => edit::run(cx, args),
         Verb::Rotate(args) => rotate::run(cx, args),
+        Verb::Deliver(args) => deliver::run(cx, args),
         Verb::Files(args) => files::run(cx, args),
         Verb::Logins(args) => logins::run(cx, args),
         Verb::Settled(args) => settled::run(cx, args),
