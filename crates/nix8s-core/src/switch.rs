@@ -33,6 +33,10 @@ pub struct Armed {
     pub boot: String,
 }
 
+/// How long a system that is activated as the machine runs waits for its confirmation, in seconds. Whoever confirms tries every
+/// few seconds; a switch port that was down may take half a minute until it forwards (IEEE 802.1D: twice 15 s).
+pub const CONFIRMED_WITHIN: u64 = 120;
+
 /// How a system comes to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

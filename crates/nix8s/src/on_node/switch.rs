@@ -110,6 +110,11 @@ fn timer(nonce: &str) -> String {
     format!("nix8s-roll-back-{nonce}")
 }
 
+/// The timer that is for a system that is activated and only needs to be confirmed.
+fn soon(nonce: &str) -> String {
+    format!("{}-soon", timer(nonce))
+}
+
 fn activation(nonce: &str) -> String {
     format!("nix8s-activate-{nonce}")
 }
@@ -168,23 +173,23 @@ fn arm(machine: &Machine, args: &SwitchArgs, nonce: &str, way: Way) -> Result<Ar
     keep(machine, "from", &armed.from)?;
     keep(machine, "to", &armed.to)?;
     write(machine, ARMED, &armed)?;
-    if let Err(error) = start_timer(machine, &armed) {
+    if let Err(error) = start_timer(machine, &armed, &timer(&armed.nonce), armed.window) {
         end(machine, &armed, Some("its timer could not be started".to_owned()))?;
         return Err(error);
     }
     Ok(armed)
 }
 
-fn start_timer(machine: &Machine, armed: &Armed) -> Result<(), CliError> {
-    let (unit, program) = (timer(&armed.nonce), program()?);
+fn start_timer(machine: &Machine, armed: &Armed, unit: &str, seconds: u64) -> Result<(), CliError> {
+    let program = program()?;
     machine.run(&[
         "systemd-run",
         "--quiet",
         "--collect",
         "--unit",
-        &unit,
+        unit,
         "--on-active",
-        &format!("{}s", armed.window),
+        &format!("{seconds}s"),
         "--timer-property=AccuracySec=100ms",
         "--property=Type=oneshot",
         &program,
@@ -212,8 +217,12 @@ fn live(machine: &Machine, armed: &Armed, reboot: Reboot) -> Result<Exit, CliErr
         return went_back(machine, armed);
     }
     match activated {
-        Activated::Yes => Ok(Exit::Done),
+        Activated::Yes => {
+            hurry(machine, armed);
+            Ok(Exit::Done)
+        }
         Activated::WithFailedUnits => {
+            hurry(machine, armed);
             eprintln!("some units do not run; the gates tell whether that matters");
             Ok(Exit::Done)
         }
@@ -230,6 +239,15 @@ fn live(machine: &Machine, armed: &Armed, reboot: Reboot) -> Result<Exit, CliErr
             go_back(machine, &armed.nonce, &why)?;
             went_back(machine, armed)
         }
+    }
+}
+
+/// Nothing takes time any more: whoever can reach the machine confirms within seconds, and it need not be away for the whole
+/// window. The timer for that window stays, in case this one cannot be started.
+fn hurry(machine: &Machine, armed: &Armed) {
+    let seconds = armed.window.min(switch::CONFIRMED_WITHIN);
+    if let Err(error) = start_timer(machine, armed, &soon(&armed.nonce), seconds) {
+        eprintln!("{error}: the machine waits for its confirmation for {} s", armed.window);
     }
 }
 
@@ -334,7 +352,8 @@ fn unarmed(machine: &Machine, to: &StorePath, way: Way) -> Result<Exit, CliError
 
 fn disarm(machine: &Machine, nonce: &str) {
     // What is not there any more is as well stopped.
-    let _ = machine.status(&["systemctl", "stop", &format!("{}.timer", timer(nonce))]);
+    let timers = [timer(nonce), soon(nonce)].map(|unit| format!("{unit}.timer"));
+    let _ = machine.status(&["systemctl", "stop", &timers[0], &timers[1]]);
 }
 
 /// Keeps the new system: it is booted from now on, and nothing goes back any more.
@@ -409,7 +428,7 @@ pub fn resume(machine: &Machine) -> Result<Exit, CliError> {
     match switch::after_boot(&armed, &machine.running()?, &boot) {
         AfterBoot::Nothing => {}
         AfterBoot::Waits => {
-            start_timer(machine, &armed)?;
+            start_timer(machine, &armed, &timer(&armed.nonce), armed.window)?;
             write(machine, ARMED, &Armed { boot, ..armed })?;
         }
         AfterBoot::WentBack => {

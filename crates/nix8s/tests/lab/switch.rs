@@ -38,7 +38,7 @@ fn built(lab: &Lab, machine: &str) -> String {
 }
 
 /// What the old system does when it is activated: everything that a new one may have broken works again.
-const OLD: &str = r#"{ "activation": "systemctl start ssh; ip link set eth0 up; ip route del blackhole 10.80.0.2 2>/dev/null || true" }"#;
+const OLD: &str = r#"{ "activation": "systemctl start ssh; ip link set eth0 up; nft flush ruleset; ip route del blackhole 10.80.0.2 2>/dev/null || true" }"#;
 
 impl<'lab> Case<'lab> {
     /// `new` is what the flake says of the new system.
@@ -132,6 +132,11 @@ fn rule_12_a_switch_that_is_confirmed_stays() {
     let case = Case::new(&lab, "w1", r#"{ "release": "26.11" }"#);
     exits(&case.switch("n1", LONG), 0);
     assert_eq!(case.running(), case.new);
+    // What takes no time any more is not waited for as long as an activation is.
+    let left = case
+        .host
+        .sh("systemctl show --property=NextElapseUSecMonotonic --value nix8s-roll-back-n1-soon.timer");
+    assert!(left.starts_with(|c: char| c.is_ascii_digit()), "{left}");
     assert_eq!(case.default().1, case.old, "what is booted changes with the confirmation");
     // Somebody else's nonce, and a second switch meanwhile.
     exits(&case.confirm("n2"), 4);
@@ -189,11 +194,16 @@ fn a_system_that_is_only_tried_is_not_booted_and_one_that_is_only_booted_does_no
 
 #[test]
 fn rule_12_a_system_that_cuts_nix8s_off_is_undone() {
-    let Some(lab) = Lab::start_or_skip(&["w1", "w2", "w3", "w4"]) else { return };
+    let Some(lab) = Lab::start_or_skip(&["w1", "w2", "w3", "w4", "w5"]) else { return };
     let faults = [
         ("w1", "systemctl stop ssh", "sshd dead"),
         ("w2", "ip link set eth0 down", "link down"),
         ("w3", "ip route add blackhole 10.80.0.2", "route lost"),
+        (
+            "w4",
+            "nft 'add table inet lab; add chain inet lab in { type filter hook input priority 0; policy drop; }'",
+            "firewall closed",
+        ),
     ];
     for (name, activation, what) in faults {
         let new = format!(r#"{{ "activation": "{activation}" }}"#);
@@ -214,7 +224,7 @@ fn rule_12_a_system_that_cuts_nix8s_off_is_undone() {
     }
 
     // Nobody comes although everybody could.
-    let case = Case::new(&lab, "w4", r#"{ "release": "26.11" }"#);
+    let case = Case::new(&lab, "w5", r#"{ "release": "26.11" }"#);
     exits(&case.switch("n1", 1), 0);
     assert!(case.ended("n1").is_some());
     exits(&case.confirm("n1"), 6);

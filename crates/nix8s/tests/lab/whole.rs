@@ -1,6 +1,8 @@
 //! The whole way on real hosts: from installers to a Ready cluster, and what happens to it then.
 
 use std::fs;
+use std::io::BufRead;
+use std::io::BufReader;
 use std::process::Command;
 use std::process::Output;
 use std::process::Stdio;
@@ -11,6 +13,9 @@ use serde_json::Value;
 /// Nodes that are Ready and take pods, by name.
 const WELL: &str = r#"[.items[] | select(.spec.unschedulable | not) | select(.status.conditions[] |
     .type == "Ready" and .status == "True") | .metadata.name]"#;
+
+/// A system that has a network, whatever the one before did to it.
+const UP: &str = r#""activation": "ip link set eth0 up""#;
 
 /// nix8s in the folder of the cluster, as the operator runs it.
 fn command(lab: &Lab, args: &[&str]) -> Command {
@@ -41,7 +46,7 @@ fn json(lab: &Lab, args: &[&str]) -> Value {
 
 /// A cluster of the lab's hosts, whose user has an age identity and secrets.
 fn project(lab: &Lab) {
-    lab.cluster(&[]);
+    lab.cluster(&[("w1", UP)]);
     // Whoever has no identity yet gets one with a project of their own.
     nix8s(lab, &["init", "../other"], 0);
     nix8s(lab, &["secrets", "generate"], 0);
@@ -128,12 +133,14 @@ fn a_small_cluster_is_hurt() {
     let said = nix8s(&lab, &["apply", "--yes"], 6);
     assert!(said.contains("prod-w1") && said.contains("rolled back"), "{said}");
     kubernetes.wait_until("/api/v1/nodes", &well);
-    lab.cluster(&[]);
+    lab.cluster(&[("w1", UP)]);
     nix8s(&lab, &["apply", "--yes"], 0);
 
     // Somebody else answers at its address.
     let w1 = lab.host("w1");
     w1.lie();
+    // A connection that is still open was made to the right machine.
+    let _ = lab.operator(Command::new("pkill").args(["-x", "ssh"])).status();
     let said = nix8s(&lab, &["apply", "--yes"], 1);
     assert!(
         said.contains("prod-w1 shows another SSH host key") && said.contains("--accept-host-key"),
@@ -144,4 +151,57 @@ fn a_small_cluster_is_hurt() {
     assert!(said.contains("nothing was done"), "{said}");
     let config = fs::read_to_string(lab.home().join("flake/nix8s.yaml")).unwrap();
     assert!(config.contains("w1:"), "nobody wrote into the user's file: {config}");
+}
+
+/// `nix8s run` mends what breaks, and tells of it.
+#[test]
+fn a_loop_repairs_what_was_broken() {
+    let Some(lab) = Lab::start_or_skip(&["cp1", "w1"]) else { return };
+    let Some(kubernetes) = lab.kubernetes_or_skip() else { return };
+    project(&lab);
+    let mut keeper = command(&lab, &["run", "prod", "-o", "json", "--listen", "127.0.0.1:9108"]);
+    let mut keeper = keeper.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(keeper.stdout.take().unwrap()).lines();
+    let mut until = |is_it: &dyn Fn(&Value) -> bool| loop {
+        let line = lines.next().expect("it goes on").unwrap();
+        if is_it(&serde_json::from_str(&line).unwrap()) {
+            break;
+        }
+    };
+    let rests = |line: &Value| line["type"] == "rested" && line["ending"] == "converged";
+    // It brings up what is not there yet, and then keeps it.
+    until(&rests);
+
+    let w1 = lab.host("w1");
+    w1.cut();
+    w1.sh("systemctl stop k3s");
+    until(&|line| line["type"] == "rested" && line["ending"] == "waits-outside");
+    w1.mend();
+    until(&|line| line["type"] == "step-done" && line["kind"] == "restart" && line["machine"] == "prod-w1");
+    until(&rests);
+    kubernetes.wait_until("/api/v1/nodes", &format!(r#"{WELL} == ["prod-cp1", "prod-w1"]"#));
+
+    let mut curl = Command::new("curl");
+    let told = lab.operator(curl.args(["--silent", "http://127.0.0.1:9108/metrics"])).output().unwrap();
+    let told = text(&told);
+    for metric in [
+        r#"nix8s_steps_total{kind="restart",result="done",cluster="prod"} 1"#,
+        r#"nix8s_converged{cluster="prod"} 1"#,
+        r#"nix8s_waits_for_a_person{cluster="prod"} 0"#,
+    ] {
+        assert!(told.lines().any(|line| same_metric(line, metric)), "{metric}: {told}");
+    }
+    assert!(lab.operator(Command::new("pkill").args(["-TERM", "-x", "nix8s"])).status().unwrap().success());
+    assert_eq!(keeper.wait().unwrap().code(), Some(0));
+}
+
+/// Whether two lines say the same, whatever the order of their labels.
+fn same_metric(a: &str, b: &str) -> bool {
+    let parts = |line: &str| {
+        let mut parts: Vec<String> =
+            line.split(['{', '}', ',', ' ']).filter(|part| !part.is_empty()).map(str::to_owned).collect();
+        parts.sort();
+        parts
+    };
+    parts(a) == parts(b)
 }
