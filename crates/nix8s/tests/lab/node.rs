@@ -138,7 +138,8 @@ fn a_reinstalled_worker_leaves_is_erased_and_joins_again() {
     let told = nix8s(&lab, &["secrets", "deliver"]);
     assert!(
         told.contains("Delivered to prod-cp1 and prod-w1.")
-            && told.contains("What deploy-key replaced is forgotten."),
+            && told.contains("deploy-key")
+            && told.contains("replaced is forgotten."),
         "{told}"
     );
     let (new, shown) = (key(&public("deploy-key")), key(&public("host-key/prod-w1")));

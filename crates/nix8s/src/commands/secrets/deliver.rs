@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use nix8s_core::model::Cluster;
 use nix8s_core::model::Machine;
@@ -119,6 +120,10 @@ struct Round {
     machines: Vec<Given>,
 }
 
+/// How often a machine is asked for its new host key, and how long is waited in between: an sshd that starts anew takes a moment.
+const TRIES: u32 = 5;
+const PAUSE: Duration = Duration::from_secs(2);
+
 /// A machine and what it is given.
 struct Given {
     machine: Machine,
@@ -183,7 +188,16 @@ async fn deliver(machines: &Machines, given: &Given) -> Result<(), String> {
     // Only if it shows the new key is the one before it forgotten.
     let mut machine = given.machine.clone();
     machine.ssh.host_key = Some(key.clone());
-    run_on(machines, &Command::on(&machine, ["true"], SHORT).over_new_connection()).await
+    let check = Command::on(&machine, ["true"], SHORT).over_new_connection();
+    let mut last = run_on(machines, &check).await;
+    for _ in 1..TRIES {
+        if last.is_ok() {
+            break;
+        }
+        tokio::time::sleep(PAUSE).await;
+        last = run_on(machines, &check).await;
+    }
+    last
 }
 
 async fn run_on(machines: &Machines, command: &Command) -> Result<(), String> {
