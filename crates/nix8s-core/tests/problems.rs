@@ -68,6 +68,7 @@ cases! {
     all_problems_are_reported_at_once
     an_address_inside_the_pod_or_service_network_is_refused
     an_even_number_of_voters_is_a_warning
+    an_installer_that_is_never_booted_is_refused
     brackets_that_stay_open_are_refused
     c_16_hostile_names_are_refused_and_shown_on_one_line
     d_08_reconcilers_that_wait_for_unknown_ones_are_refused
@@ -79,6 +80,7 @@ cases! {
     d_11_addresses_that_are_none_are_refused
     d_14_haproxy_on_the_port_of_the_api_server_is_refused
     discovery_and_terraform_are_checked
+    flags_that_nix8s_sets_are_refused
     install_together_with_disko_is_refused
     kernel_disk_names_on_machines_with_several_disks_are_a_warning
     keys_that_stand_twice_are_refused
@@ -94,6 +96,8 @@ cases! {
     scripts_name_phases_and_members_that_exist
     scripts_that_run_nothing_are_refused
     phases_of_nix8s_keep_their_sequence
+    phases_of_nixos_anywhere_fit_each_other
+    phases_of_nixos_anywhere_make_a_machine
     settings_of_scripts_without_effect_are_told
     scripts_of_members_have_names_of_their_own
     secrets_in_the_document_are_a_warning_that_does_not_print_them

@@ -58,6 +58,8 @@ pub fn machine(text: &str, role: Role) -> Arc<Machine> {
         node: Arc::default(),
         disks: Arc::new(Disks { main: Some("/dev/vda".to_owned()), ..Disks::default() }),
         install: true,
+        disk_key: None,
+        release: None,
         action: nix8s_core::model::Action::Switch,
         parts: Arc::new(Parts {
             kernel: part(),
@@ -116,6 +118,7 @@ pub fn cluster(distribution: Distribution, workers: &[&str]) -> Cluster {
             timeout: Duration::from_secs(180),
         },
         platform: None,
+        anywhere: nix8s_core::model::Anywhere::default(),
         bootstrap: nix8s_core::model::Bootstrap::default(),
         later: Vec::new(),
         machines: workers.chain([cp]).map(|m| (m.name.clone(), m)).collect(),

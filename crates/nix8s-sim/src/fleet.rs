@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nix8s_core::model::Action;
+use nix8s_core::model::Anywhere;
 use nix8s_core::model::BUILT_IN;
 use nix8s_core::model::Body;
 use nix8s_core::model::Bootstrap;
@@ -88,6 +89,8 @@ pub fn machine(role: Role, at: u32) -> Machine {
         node: Arc::new(NodeMeta::default()),
         disks: Arc::new(Disks { main: Some("/dev/sda".to_owned()), ..Disks::default() }),
         install: true,
+        disk_key: None,
+        release: None,
         action: Action::Switch,
         parts: Arc::new(Parts {
             kernel: part("kernel"),
@@ -153,6 +156,7 @@ pub fn cluster(shape: &Shape) -> Cluster {
             timeout: Duration::from_secs(180),
         },
         platform: None,
+        anywhere: Anywhere::default(),
         bootstrap: Bootstrap::default(),
         later: Vec::new(),
         machines,

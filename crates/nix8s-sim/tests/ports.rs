@@ -25,6 +25,7 @@ use nix8s_core::permit::Risk;
 use nix8s_core::plan::Cause;
 use nix8s_core::plan::Wait;
 use nix8s_core::tool::k3s;
+use nix8s_core::tool::nix;
 use nix8s_core::tool::nixos_anywhere;
 use nix8s_core::tool::on_node;
 use nix8s_core::tool::script;
@@ -59,8 +60,11 @@ async fn installed(cluster: &Cluster, ports: &Ports) {
             installation: "1".to_owned(),
             booted: false,
         };
-        let given = nixos_anywhere::Given { mark: &mark, secrets: BTreeMap::new() };
-        let command = nixos_anywhere::install(machine, "flake", &cluster.name, &cluster.version, given);
+        let build = nix::build_part("flake", &cluster.name, &machine.name, &cluster.version, "toplevel");
+        let path = nix::built(&ports.exec.run(&build).await.unwrap().stdout).unwrap();
+        let system = nixos_anywhere::System::Here { disko: &path, path: &path };
+        let given = nixos_anywhere::Given { system, mark: &mark, secrets: BTreeMap::new() };
+        let command = nixos_anywhere::install(machine, cluster, given);
         assert_eq!(ports.exec.run(&command).await.unwrap().status, 0);
     }
     ports.clock.sleep(std::time::Duration::from_secs(120)).await;

@@ -53,6 +53,10 @@ pub struct Global {
     /// Where state is kept, one folder per cluster [default: $XDG_STATE_HOME/nix8s]
     #[arg(long, global = true, value_name = "DIR", env = "NIX8S_STATE_DIR", hide_env_values = true)]
     pub state_dir: Option<PathBuf>,
+    /// Ask once for the password that sudo wants on machines with `ssh.sudo: password`: at the terminal, or by the program that
+    /// $SUDO_ASKPASS names
+    #[arg(long, global = true)]
+    pub ask_sudo_password: bool,
     /// Work on simulated machines, kept in the cluster's own `<cluster>.sim` state folder
     #[arg(long, global = true)]
     pub simulate: bool,

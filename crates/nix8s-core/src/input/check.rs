@@ -1,6 +1,7 @@
 //! What must hold across keys: addresses that do not collide, machines that can exist, clusters that can work.
 
 pub mod address;
+pub mod anywhere;
 pub mod cluster;
 pub mod content;
 pub mod identity;

@@ -1,5 +1,6 @@
 //! Builds the fleet from a checked document.
 
+pub mod anywhere;
 pub mod cluster;
 pub mod late;
 pub mod machine;

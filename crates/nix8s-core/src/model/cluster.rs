@@ -9,12 +9,14 @@ use ipnet::IpNet;
 use serde::Deserialize;
 use serde::Serialize;
 
+use super::Anywhere;
 use super::Bootstrap;
 use super::ClusterName;
 use super::Concurrency;
 use super::Machine;
 use super::MachineName;
 use super::Policy;
+use super::Provisioner;
 use super::ReconcilerSettings;
 use super::Role;
 use super::SecretSettings;
@@ -45,6 +47,8 @@ pub struct Cluster {
     pub secrets: SecretSettings,
     /// The Cozystack release to run, if any.
     pub platform: Option<Platform>,
+    /// How nixos-anywhere installs its machines.
+    pub anywhere: Anywhere,
     /// Users' scripts, phases and reconcilers.
     pub bootstrap: Bootstrap,
     /// What the document asks for and this version of nix8s only checks; each becomes a Wait in the plan.
@@ -61,6 +65,17 @@ impl Cluster {
     /// Control planes by name, `skip`ped ones too.
     pub fn control_planes(&self) -> impl Iterator<Item = &Arc<Machine>> {
         self.machines.values().filter(|m| m.role == Role::ControlPlane)
+    }
+
+    /// Whether a machine's SSH host key is the one that it has, and none is made for it: it was not installed by us, its key
+    /// stands in the configuration, or nixos-anywhere is to keep it.
+    pub fn keeps_host_key(&self, machine: &Machine) -> bool {
+        let by_provisioner = match machine.provisioner {
+            Provisioner::NixosAnywhere => self.anywhere.copy_host_keys,
+            Provisioner::NixosRebuild | Provisioner::Manual => true,
+            Provisioner::Pxe | Provisioner::Lima | Provisioner::Terraform | Provisioner::Iso => false,
+        };
+        by_provisioner || machine.ssh.host_key.is_some()
     }
 
     /// Steps at once per lane.

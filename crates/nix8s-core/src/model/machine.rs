@@ -37,6 +37,12 @@ pub struct Machine {
     pub disks: Arc<Disks>,
     /// `install.enable` false: the disk is laid out already.
     pub install: bool,
+    /// The NixOS release that a person who installs it by hand is to install.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<String>,
+    /// The file here with the key of its encrypted disks, if they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk_key: Option<String>,
     /// Digests of what its system is made of, for classing changes.
     pub parts: Arc<Parts>,
     /// How it comes to another system.

@@ -1,5 +1,6 @@
 //! What the configuration means: the resolved and validated description that everything else reads.
 
+pub mod anywhere;
 pub mod cluster;
 pub mod machine;
 pub mod name;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+pub use anywhere::*;
 pub use cluster::*;
 pub use machine::*;
 pub use name::*;

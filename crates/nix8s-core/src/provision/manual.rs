@@ -5,6 +5,6 @@ use crate::model::Provisioner;
 
 pub(super) const ROW: Row = Row {
     provisioner: Provisioner::Manual,
-    expects: "install NixOS on it by hand, with SSH, at its address",
+    expects: "install NixOS on it by hand, so that `ssh.user` can log in at its address; nix8s goes on when it answers",
     erases: false,
 };

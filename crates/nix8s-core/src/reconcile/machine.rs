@@ -5,7 +5,11 @@ use super::cx::View;
 use super::out::Out;
 use super::row::Row;
 use crate::digest;
+use crate::model::InstallPhase;
 use crate::model::Machine;
+use crate::model::Provisioner;
+use crate::model::Sudo;
+use crate::observed::Os;
 use crate::permit::EraseScope;
 use crate::permit::Risk;
 use crate::plan::Cause;
@@ -42,6 +46,26 @@ fn provision(cx: &Cx<'_>, view: &View<'_>, machine: &Machine, scope: EraseScope,
     if !machine.install {
         let text = format!(
             "{name} answers as an installer, and install.enable is false: lay out its disk and install NixOS by hand"
+        );
+        out.wait(Some(name), Cause::WrongSystem, text);
+        return;
+    }
+    let is_installer = view.probe.is_some_and(|probe| probe.os == Os::Installer);
+    if machine.provisioner == Provisioner::NixosAnywhere
+        && !is_installer
+        && !cx.cluster.anywhere.has(InstallPhase::Kexec)
+    {
+        let what = super::text::os(view);
+        let text = format!(
+            "{name} runs {what}, and nixos-anywhere is to boot nothing by kexec: boot an installer on it"
+        );
+        out.wait(Some(name), Cause::WrongSystem, text);
+        return;
+    }
+    if machine.provisioner == Provisioner::NixosAnywhere && machine.ssh.sudo == Sudo::Password {
+        let text = format!(
+            "{name} would be installed, and nixos-anywhere cannot give sudo a password: log in as root, or let sudo ask nothing \
+             and set `ssh.sudo: passwordless`"
         );
         out.wait(Some(name), Cause::WrongSystem, text);
         return;
@@ -106,8 +130,10 @@ fn adopt(cx: &Cx<'_>, view: &View<'_>, out: &mut Out<'_, '_>) {
         None => installation(cx, view),
     };
     let effect = Effect::Adopt { machine: name.clone(), installation, hardware: probe.hardware.clone() };
-    let reason =
-        format!("it runs {} already: it gets an identity mark, nothing is erased", super::text::os(view));
+    let reason = format!(
+        "it runs {} already: it gets its secrets and an identity mark, nothing is erased",
+        super::text::os(view)
+    );
     out.step(Risk::None, effect, reason);
 }
 

@@ -192,10 +192,10 @@ impl<'c, 'a> Out<'c, 'a> {
         self.phases.range(orders).next().is_some()
     }
 
-    /// A machine's host key exists before it is installed, its membership data is there before it joins.
+    /// A machine's secrets exist before it is given them, its membership data is there before it joins.
     fn must_follow(&self, effect: &Effect) -> Option<StepId> {
         let id = match effect {
-            Effect::Install { .. } => EffectKind::GenerateSecrets.as_str().to_owned(),
+            Effect::Install { .. } | Effect::Adopt { .. } => EffectKind::GenerateSecrets.as_str().to_owned(),
             Effect::Join { machine, .. } | Effect::Init { machine } => {
                 format!("{}:{machine}", EffectKind::WriteMembership.as_str())
             }

@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use super::cx::Class;
 use super::cx::Cx;
 use super::cx::View;
+use crate::model::InstallPhase;
 use crate::model::Provisioner;
 use crate::observed::Os;
 use crate::observed::Reach;
@@ -111,8 +112,8 @@ fn installer_row(view: &View<'_>, cx: &Cx<'_>) -> Row {
         Some(Provisioner::NixosRebuild | Provisioner::Manual) => Row::WrongSystem,
         _ => match cx.erase_scope(view.name) {
             Some(scope) => Row::Provision(scope),
-            None if has_foreign_data(view) && !cx.permit.erase_all_new => Row::NeedsErase,
-            None if has_foreign_data(view) => Row::Provision(EraseScope::Foreign),
+            None if has_foreign_data(view, cx) && !cx.permit.erase_all_new => Row::NeedsErase,
+            None if has_foreign_data(view, cx) => Row::Provision(EraseScope::Foreign),
             None => Row::Provision(EraseScope::System),
         },
     }
@@ -135,6 +136,7 @@ fn foreign_row(view: &View<'_>, cx: &Cx<'_>, provisioner: Provisioner) -> Row {
 
 fn unmarked_row(view: &View<'_>, cx: &Cx<'_>, provisioner: Provisioner) -> Row {
     match provisioner {
+        Provisioner::Manual if other_release(view).is_some() => Row::WrongSystem,
         Provisioner::NixosRebuild | Provisioner::Manual => Row::Adopt,
         // A member whose mark was lost is still a member: it gets its mark back.
         _ if view.was_provisioned() => Row::Adopt,
@@ -144,6 +146,16 @@ fn unmarked_row(view: &View<'_>, cx: &Cx<'_>, provisioner: Provisioner) -> Row {
         | Provisioner::Terraform
         | Provisioner::Iso => foreign_row(view, cx, provisioner),
     }
+}
+
+/// The release that a person was to install, where another one runs.
+fn other_release<'a>(view: &View<'a>) -> Option<&'a str> {
+    let wanted = view.machine?.release.as_deref()?;
+    let runs = match &view.probe?.os {
+        Os::NixOs { release } => release.split('.').take(2).eq(wanted.split('.')),
+        Os::Installer | Os::Foreign(_) => return None,
+    };
+    (!runs).then_some(wanted)
 }
 
 fn member_row(view: &View<'_>, cx: &Cx<'_>) -> Row {
@@ -179,8 +191,11 @@ fn is_orphan(view: &View<'_>, cx: &Cx<'_>) -> bool {
 }
 
 /// Whether disks that installing erases hold something that nix8s did not put there.
-pub fn has_foreign_data(view: &View<'_>) -> bool {
+fn has_foreign_data(view: &View<'_>, cx: &Cx<'_>) -> bool {
     let (Some(machine), Some(probe)) = (view.machine, view.probe) else { return true };
+    if machine.provisioner == Provisioner::NixosAnywhere && !cx.cluster.anywhere.has(InstallPhase::Disko) {
+        return false;
+    }
     let erased = erased_paths(machine, EraseScope::System);
     probe.hardware.disks.iter().any(|disk| {
         disk.content == crate::observed::DiskContent::Foreign
@@ -233,6 +248,13 @@ pub fn wait(view: &View<'_>, cx: &Cx<'_>) -> Option<(Cause, String)> {
         Row::WrongSystem => {
             let by = view.machine.map_or("", |m| m.provisioner.as_str());
             let what = super::text::os(view);
+            if let Some(wanted) = other_release(view) {
+                let text = format!(
+                    "{name} runs {what}, and NixOS {wanted} is expected: install that, or change \
+                     `provisioning.manual.expectedNixosVersion`"
+                );
+                return Some((Cause::WrongSystem, text));
+            }
             let text = format!(
                 "{name} runs {what}, which {by} cannot take over: install NixOS, or choose another provisioner"
             );
@@ -284,7 +306,7 @@ fn wrong_key(view: &View<'_>) -> String {
 /// What a machine that does not let us in is to be told.
 fn denied(view: &View<'_>) -> Option<String> {
     let Reach::Denied { said } = view.reach else { return None };
-    let advice = crate::tool::ssh::Why::Denied.advice();
+    let advice = crate::tool::ssh::denied_advice(said);
     Some(format!("{} is there and does not let us in ({said}): {advice}", view.name))
 }
 

@@ -36,11 +36,13 @@ pub fn files(
         None => Err(secret),
     };
     let public = |secret: Secret| publics.get(&secret).ok_or(secret);
-    let host_key = Secret::HostKey(machine.name.clone());
-    let mut files = BTreeMap::from([
-        (HOST_KEY.to_owned(), File::private(text(host_key.clone())?)),
-        (format!("{HOST_KEY}.pub"), File::public(format!("{} {}\n", public(host_key)?.now, machine.name))),
-    ]);
+    let mut files = BTreeMap::new();
+    if !cluster.keeps_host_key(machine) {
+        let host_key = Secret::HostKey(machine.name.clone());
+        files.insert(HOST_KEY.to_owned(), File::private(text(host_key.clone())?));
+        let public = format!("{} {}\n", public(host_key)?.now, machine.name);
+        files.insert(format!("{HOST_KEY}.pub"), File::public(public));
+    }
     let deploy = public(Secret::DeployKey)?.all().map(|key| format!("{key} nix8s-{}\n", cluster.name));
     let users = cluster.secrets.ssh_pub_key.iter().map(|key| format!("{}\n", key.trim()));
     files.insert(AUTHORIZED_KEYS.to_owned(), File::public(deploy.chain(users).collect::<String>()));
@@ -66,7 +68,7 @@ fn tokens(cluster: &Cluster, machine: &Machine) -> Vec<Secret> {
 pub fn has(cluster: &Cluster, machine: &Machine, secret: &Secret) -> bool {
     match secret {
         Secret::DeployKey => true,
-        Secret::HostKey(name) => *name == machine.name,
+        Secret::HostKey(name) => *name == machine.name && !cluster.keeps_host_key(machine),
         Secret::Token | Secret::AgentToken => tokens(cluster, machine).contains(secret),
     }
 }

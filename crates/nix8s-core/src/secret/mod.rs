@@ -11,6 +11,7 @@ mod redacted;
 pub mod scrub;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 pub use kept::Kept;
 pub use kept::Public;
@@ -20,13 +21,15 @@ pub use redacted::MARK;
 pub use redacted::Redacted;
 
 use crate::model::Cluster;
+use crate::model::Machine;
 use crate::observed::Secret;
 
 /// Secrets that a cluster needs.
 pub fn wanted(cluster: &Cluster) -> BTreeSet<Secret> {
     let tokens = crate::distribution::of(cluster.distribution).has_tokens;
     let tokens = tokens.then_some([Secret::Token, Secret::AgentToken]).into_iter().flatten();
-    let keys = cluster.machines.values().filter(|m| !m.skip).map(|m| Secret::HostKey(m.name.clone()));
+    let needs_key = |machine: &&Arc<Machine>| !machine.skip && !cluster.keeps_host_key(machine);
+    let keys = cluster.machines.values().filter(needs_key).map(|m| Secret::HostKey(m.name.clone()));
     tokens.chain([Secret::DeployKey]).chain(keys).collect()
 }
 

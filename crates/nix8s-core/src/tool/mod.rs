@@ -44,6 +44,10 @@ pub struct Command {
     /// The machine that this program, which runs here, reaches over SSH by itself: which host keys count is in the file
     /// [`KNOWN_HOSTS`], whose content is not known here.
     pub reaches: Option<(MachineName, Ssh)>,
+    /// What the program finds in its environment besides.
+    pub environment: BTreeMap<String, String>,
+    /// The machine whose log takes down what the program prints and complains about, for people.
+    pub log: Option<MachineName>,
     /// What answers in its stead on a machine that does not have nix8s yet: a text for sh(1). Without it, nix8s is put
     /// there first.
     pub instead: Option<&'static str>,
@@ -94,6 +98,9 @@ pub const FILES: &str = "{files}";
 
 /// The file in [`FILES`] with the host keys that count for a program that reaches a machine by itself.
 pub const KNOWN_HOSTS: &str = "known_hosts";
+
+/// The folder in [`FILES`] with programs that a program here finds before all others.
+pub const PROGRAMS: &str = "bin";
 
 /// Where a command runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,9 +155,20 @@ impl Command {
     }
 
     fn new(on: Host, argv: Vec<String>, timeout: Duration) -> Self {
-        let files = BTreeMap::new();
+        let (files, environment) = (BTreeMap::new(), BTreeMap::new());
         let connection = Connection::Shared;
-        Self { on, argv, stdin: None, files, timeout, connection, reaches: None, instead: None }
+        Self {
+            environment,
+            on,
+            argv,
+            stdin: None,
+            files,
+            timeout,
+            connection,
+            reaches: None,
+            log: None,
+            instead: None,
+        }
     }
 
     /// The same with something to read.

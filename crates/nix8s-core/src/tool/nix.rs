@@ -132,6 +132,20 @@ pub fn build(flake: &str, cluster: &ClusterName, machine: &MachineName, version:
     Command::here(["nix", "build"].into_iter().chain(FLAKES).chain(build), Duration::from_secs(4 * 3600))
 }
 
+/// Builds a part of a machine's configuration (`config.system.build.PART`) and prints its path.
+pub fn build_part(
+    flake: &str,
+    cluster: &ClusterName,
+    machine: &MachineName,
+    version: &Version,
+    part: &str,
+) -> Command {
+    let attribute =
+        format!("{flake}#nix8sConfigurations.{cluster}.\"{version}\".{machine}.config.system.build.{part}");
+    let build = ["--no-link", "--print-out-paths", &attribute];
+    Command::here(["nix", "build"].into_iter().chain(FLAKES).chain(build), Duration::from_secs(4 * 3600))
+}
+
 /// Reads what [`build`] printed.
 ///
 /// # Errors
@@ -146,14 +160,15 @@ pub fn built(stdout: &str) -> Result<StorePath, NotUnderstood> {
 }
 
 /// Copies a closure to a machine, over SSH with the host keys and the key that the configuration says. What was built
-/// here has no signature; whoever may become root there needs none.
+/// here has no signature; whoever may become root there needs none. Where sudo asks for a password, it is the user that Nix has to
+/// trust: the password would stand in the way of what is copied.
 pub fn copy(machine: &Machine, path: &StorePath) -> Command {
     let ssh = &machine.ssh;
     let host = ssh.host.as_deref().unwrap_or(machine.name.as_str());
     let bracketed = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
     let program = match ssh.sudo {
-        Sudo::None => "",
-        Sudo::Passwordless | Sudo::Password => "?remote-program=sudo%20-n%20nix-daemon",
+        Sudo::None | Sudo::Password => "",
+        Sudo::Passwordless => "?remote-program=sudo%20-n%20nix-daemon",
     };
     let store = format!("ssh-ng://{}@{bracketed}{program}", ssh.user);
     let mut options: Vec<String> =
@@ -175,6 +190,10 @@ pub const KNOWN: &[Known] = &[
     lasting(
         "hash mismatch in fixed-output derivation",
         "mend the hash in the configuration, then `nix8s node retry`",
+    ),
+    lasting(
+        "lacks a signature by a trusted key",
+        "name `ssh.user` in the machine's nix.settings.trusted-users, then `nix8s node retry`",
     ),
     lasting("error: syntax error", "mend the configuration, then `nix8s node retry`"),
     lasting(

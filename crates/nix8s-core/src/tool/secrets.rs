@@ -67,6 +67,33 @@ pub fn files_printed(stdout: &Redacted) -> Result<BTreeMap<String, File>, NotUnd
     Ok(all.into_iter().map(|(path, file)| (path, File { text: file.text.into(), mode: file.mode })).collect())
 }
 
+/// Forgets what was accepted of a machine that has its own host key by now.
+pub fn settled(cluster: &ClusterName, machine: &MachineName) -> Command {
+    Command::here(["nix8s", "secrets", "settled", cluster.as_str(), machine.as_str()], SHORT)
+}
+
+/// Prints the keys to log in with, for the agent of a run.
+pub fn logins(cluster: &ClusterName) -> Command {
+    Command::here(["nix8s", "-o", "json", "secrets", "logins", cluster.as_str()], SHORT)
+}
+
+/// What [`logins`] prints.
+pub fn print_logins(keys: &[Redacted]) -> Redacted {
+    let all: Vec<&str> = keys.iter().map(Redacted::expose).collect();
+    serde_json::to_string(&all).expect("texts").into()
+}
+
+/// Reads what [`logins`] printed.
+///
+/// # Errors
+/// When it is not that; what it is instead is not told, because it may hold secrets.
+pub fn logins_printed(stdout: &Redacted) -> Result<Vec<Redacted>, NotUnderstood> {
+    let wrong =
+        |_| NotUnderstood { program: "nix8s secrets logins", why: "it is no list of keys".to_owned() };
+    let all: Vec<String> = serde_json::from_str(stdout.expose()).map_err(wrong)?;
+    Ok(all.into_iter().map(Redacted::from).collect())
+}
+
 /// Where the kept kubeconfig of a cluster stands with its API server.
 pub fn check_kubeconfig(cluster: &ClusterName) -> Command {
     Command::here(["nix8s", "-o", "json", "kubeconfig", cluster.as_str(), "--check"], SHORT)

@@ -103,7 +103,11 @@ fn nixos_that_a_person_installed_is_taken_over() {
     let mut world = blank(K3s, &["cp1", "w1"]);
     world.machine("w1").provisioner = Provisioner::Manual;
     world.probe("w1").os = Os::NixOs { release: "26.05".to_owned() };
-    assert_snapshot!(about_w1(&world), @"adopt:w1: it runs NixOS 26.05 already: it gets an identity mark, nothing is erased");
+    assert_snapshot!(about_w1(&world), @"adopt:w1: it runs NixOS 26.05 already: it gets its secrets and an identity mark, nothing is erased  after generate-secrets");
+    world.machine("w1").release = Some("25.11".to_owned());
+    assert_snapshot!(about_w1(&world), @"- WrongSystem: w1 runs NixOS 26.05, and NixOS 25.11 is expected: install that, or change `provisioning.manual.expectedNixosVersion`");
+    world.machine("w1").release = Some("26.05".to_owned());
+    assert!(about_w1(&world).starts_with("adopt:w1"));
 }
 
 #[test]

@@ -111,6 +111,7 @@ fn template(machines: BTreeMap<MachineName, Arc<Machine>>) -> Cluster {
             timeout: Duration::from_secs(180),
         },
         platform: None,
+        anywhere: Anywhere::default(),
         bootstrap: Bootstrap::default(),
         later: Vec::new(),
         machines,
@@ -133,6 +134,8 @@ fn machine(n: &str, i: usize) -> Machine {
         node: Arc::new(NodeMeta::default()),
         disks: Arc::new(Disks { main: Some("/dev/disk/by-id/main".to_owned()), ..Disks::default() }),
         install: true,
+        disk_key: None,
+        release: None,
         action: Action::Switch,
         parts: Arc::new(Parts {
             kernel: part("kernel"),

@@ -43,7 +43,7 @@ pub fn no_answer(doing: &str, error: &ExecError) -> Failure {
             permanent(message),
             "compare it with what the machine's console shows; then run again with `--accept-host-key NODE=FINGERPRINT`",
         ),
-        ExecError::Denied { .. } => hint(permanent(message), nix8s_core::tool::ssh::Why::Denied.advice()),
+        ExecError::Denied { said } => hint(permanent(message), nix8s_core::tool::ssh::denied_advice(said)),
         ExecError::Refused | ExecError::TimedOut | ExecError::Lost | ExecError::NoAddress => {
             transient(message)
         }

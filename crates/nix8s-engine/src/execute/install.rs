@@ -1,12 +1,20 @@
 //! Gives a machine its system and its identity.
 
+use std::collections::BTreeMap;
+
+use nix8s_core::event::Failure;
+use nix8s_core::model::BuildOn;
+use nix8s_core::model::InstallPhase;
 use nix8s_core::model::Machine;
 use nix8s_core::model::MachineName;
 use nix8s_core::model::Provisioner;
+use nix8s_core::model::StorePath;
 use nix8s_core::model::Version;
 use nix8s_core::observed::Hardware;
 use nix8s_core::observed::Mark;
 use nix8s_core::permit::EraseScope;
+use nix8s_core::tool::File;
+use nix8s_core::tool::nix;
 use nix8s_core::tool::nixos_anywhere;
 use nix8s_core::tool::on_node;
 use nix8s_core::tool::secrets;
@@ -19,10 +27,13 @@ use super::failure::permanent;
 use super::failure::run;
 use super::failure::transient;
 use super::failure::unknown_output;
+use crate::state::layout;
 use crate::world::World;
 
 /// What an installation needs besides the machine.
 pub struct Install<'a> {
+    /// The system.
+    pub system: &'a StorePath,
     /// The version that the system is evaluated at.
     pub version: &'a Version,
     /// How much may be erased.
@@ -44,20 +55,80 @@ pub async fn install(world: &World, name: &MachineName, install: Install<'_>) ->
         let kind = install.provisioner.as_str();
         return Err(permanent(format!("{kind} does not install machines in this version of nix8s")));
     }
+    // What takes long and touches nothing comes first: what the machine says is fresh when it is erased.
+    let built = built(world, name, &install).await?;
+    let system = match &built {
+        Some([disko, path]) => nixos_anywhere::System::Here { disko, path },
+        None => nixos_anywhere::System::There(&world.flake),
+    };
     confirm(world, machine, &install).await?;
     let mark = mark(world, name, install.installation, false);
-    let output = run(world, "reading its secrets", &secrets::files(&world.cluster.name, name)).await?;
-    let secrets = secrets::files_printed(&output.stdout.into()).map_err(|e| transient(e.to_string()))?;
-    let given = nixos_anywhere::Given { mark: &mark, secrets };
-    let command = nixos_anywhere::install(machine, &world.flake, &world.cluster.name, install.version, given);
-    run(world, "installing with nixos-anywhere", &command).await?;
-    Ok(None)
+    let secrets = secrets_of(world, name).await?;
+    let given = nixos_anywhere::Given { system, mark: &mark, secrets };
+    let command = nixos_anywhere::install(machine, &world.cluster, given);
+    run(world, "installing with nixos-anywhere", &command)
+        .await
+        .map_err(|failure| logged(world, name, failure))?;
+    if !world.cluster.anywhere.has(InstallPhase::Reboot) {
+        return Ok(None);
+    }
+    let settled =
+        run(world, "forgetting the installer's host key", &secrets::settled(&world.cluster.name, name)).await;
+    Ok(settled.err().map(|failure| failure.message))
 }
 
-async fn confirm(world: &World, machine: &Machine, install: &Install<'_>) -> Result<(), super::Failure> {
+/// What lays out the machine's disks, and its system, which must be what was planned; `None`: the machine builds them.
+async fn built(
+    world: &World,
+    name: &MachineName,
+    install: &Install<'_>,
+) -> Result<Option<[StorePath; 2]>, Failure> {
+    let (cluster, version) = (&world.cluster, install.version);
+    if cluster.anywhere.build == BuildOn::Remote {
+        if *version == cluster.version {
+            return Ok(None);
+        }
+        let message =
+            format!("a machine builds its system at {} only, and {version} is its turn", cluster.version);
+        return Err(hint(transient(message), "wait until the cluster has that version, or build here"));
+    }
+    let mut paths = Vec::new();
+    for part in nixos_anywhere::attributes(&cluster.anywhere) {
+        let command = nix::build_part(&world.flake, &cluster.name, name, version, part);
+        let output = run(world, &format!("building its {part}"), &command).await?;
+        paths.push(nix::built(&output.stdout).map_err(|e| permanent(e.to_string()))?);
+    }
+    let paths: [StorePath; 2] = paths.try_into().expect("there are two parts");
+    if paths[1] != *install.system {
+        let message = format!("evaluating gave {} and building gave {}", install.system, paths[1]);
+        let advice = "the configuration is impure or changed meanwhile; then `nix8s node retry`";
+        return Err(hint(permanent(message), advice));
+    }
+    Ok(Some(paths))
+}
+
+/// The files of a machine that hold its secrets.
+async fn secrets_of(world: &World, name: &MachineName) -> Result<BTreeMap<String, File>, Failure> {
+    let output = run(world, "reading its secrets", &secrets::files(&world.cluster.name, name)).await?;
+    secrets::files_printed(&output.stdout.into()).map_err(|e| transient(e.to_string()))
+}
+
+/// The same failure with where everything is that the installation printed.
+fn logged(world: &World, name: &MachineName, failure: Failure) -> Failure {
+    let log = layout::install_log(name);
+    match world.ports.store.exists(&log) {
+        Ok(true) => {
+            let message = format!("{}; all of it is in {}/{log}", failure.message, world.state_dir());
+            Failure { message, ..failure }
+        }
+        Ok(false) | Err(_) => failure,
+    }
+}
+
+async fn confirm(world: &World, machine: &Machine, install: &Install<'_>) -> Result<(), Failure> {
     let expected = on_node::Expected {
         hardware: install.hardware.clone(),
-        erase: erased(machine, install.scope),
+        erase: erased(world, machine, install.scope),
         foreign: install.scope >= EraseScope::Foreign,
         mark: install.again.then(|| mark(world, &machine.name, install.installation, false)),
         any_mark: world.permit.erase.contains_key(&machine.name),
@@ -75,8 +146,8 @@ async fn confirm(world: &World, machine: &Machine, install: &Install<'_>) -> Res
 }
 
 /// Device paths that an installation erases.
-fn erased(machine: &Machine, scope: EraseScope) -> Vec<String> {
-    if !machine.install {
+fn erased(world: &World, machine: &Machine, scope: EraseScope) -> Vec<String> {
+    if !machine.install || !world.cluster.anywhere.has(InstallPhase::Disko) {
         return Vec::new();
     }
     let disks = &machine.disks;
@@ -89,7 +160,7 @@ fn erased(machine: &Machine, scope: EraseScope) -> Vec<String> {
     erased
 }
 
-/// Writes an identity mark on a machine that runs NixOS already.
+/// Gives a machine that runs NixOS already its secrets and its identity mark.
 pub async fn adopt(world: &World, name: &MachineName, installation: &str, hardware: &Hardware) -> Done {
     let machine = machine(world, name)?;
     let mark = mark(world, name, installation, true);
@@ -109,6 +180,9 @@ pub async fn adopt(world: &World, name: &MachineName, installation: &str, hardwa
         Ok(output) => return Err(unknown_output(doing, &output)),
         Err(error) => return Err(no_answer(doing, &error)),
     }
+    // The mark says that it has what it needs, so it comes last.
+    let secrets = secrets_of(world, name).await?;
+    run(world, "writing its secrets", &on_node::deliver(machine, &secrets)).await?;
     run(world, "writing the identity mark", &on_node::adopt(machine, &mark)).await?;
     Ok(None)
 }

@@ -245,17 +245,9 @@ async fn effect(world: &World, effect: &Effect, hold: &mut Hold) -> Done {
     match effect {
         Effect::GenerateSecrets { missing } => cluster::generate_secrets(world, missing).await,
         Effect::ElectFirstServer { .. } | Effect::Forget { .. } => Ok(None),
-        Effect::Install {
-            machine,
-            system: _,
-            version,
-            scope,
-            installation,
-            hardware,
-            again,
-            provisioner,
-        } => {
+        Effect::Install { machine, system, version, scope, installation, hardware, again, provisioner } => {
             let install = install::Install {
+                system,
                 version,
                 scope: *scope,
                 installation,

@@ -17,6 +17,7 @@ use futures_util::future::BoxFuture;
 use nix8s_core::digest;
 use nix8s_core::model::MachineName;
 use nix8s_core::model::Ssh;
+use nix8s_core::model::Sudo;
 use nix8s_core::tool::Command;
 use nix8s_core::tool::Connection;
 use nix8s_core::tool::File;
@@ -26,12 +27,16 @@ use nix8s_core::tool::Output;
 use nix8s_core::tool::SHORT;
 use nix8s_core::tool::ssh;
 use nix8s_core::tool::ssh::Asks;
+use nix8s_core::tool::ssh::SUDO_ASKS;
+use nix8s_core::tool::ssh::SUDO_REFUSES;
 use nix8s_core::tool::ssh::Why;
 use nix8s_core::tool::ssh::known_hosts;
 use nix8s_core::tool::ssh::remote;
 use nix8s_core::tool::ssh::remote::Remote;
 use tokio::sync::Semaphore;
 
+use super::login::Given;
+use super::login::Login;
 use super::process::Input;
 use super::process::Processes;
 use super::process::to_its_end;
@@ -54,6 +59,7 @@ pub struct Machines {
     doors: Mutex<BTreeMap<String, Arc<Semaphore>>>,
     own: OnceLock<Own>,
     told: Vec<(&'static str, String)>,
+    login: Login,
 }
 
 /// What is known of the connection to a machine.
@@ -63,6 +69,8 @@ struct Link {
     good: AtomicBool,
     /// Something has gone wrong: what is shared may lead nowhere.
     doubtful: AtomicBool,
+    /// It lets in whom OpenSSH finds by itself, and not the deploy key.
+    is_theirs: AtomicBool,
 }
 
 impl Link {
@@ -114,7 +122,13 @@ impl Machines {
             doors: Mutex::default(),
             own: OnceLock::new(),
             told: Vec::new(),
+            login: Login::default(),
         }
+    }
+
+    /// The same, that logs in with these besides what OpenSSH finds.
+    pub fn logging_in(self, given: Given) -> Self {
+        Self { login: Login::new(given), ..self }
     }
 
     /// The same; nix8s, where it is run here by itself, finds these in its environment.
@@ -158,10 +172,24 @@ impl Machines {
             Ok(own) => own.name.as_str(),
             Err(error) => return Some(Ok(cannot("read its own program", &error))),
         };
-        let mut is_put = false;
+        let password = match self.login.password(name, ssh) {
+            Ok(password) => password,
+            Err(error) => return Some(Err(error)),
+        };
+        let (mut is_put, mut is_tried, link) = (false, false, self.link(name));
         loop {
-            let remote = remote::remote(command, program, ssh.sudo, None);
+            let remote = remote::remote(command, program, ssh.sudo, password);
             let came = self.connected(&target, command, &remote, &mut stop).await?;
+            if let Err(ExecError::Denied { said }) = &came
+                && !is_tried
+                && !said.starts_with(SUDO_REFUSES)
+                && self.socket().await.is_some()
+            {
+                // The other way to log in, which is the first one from now on if it leads in.
+                is_tried = true;
+                link.is_theirs.fetch_xor(true, Ordering::Relaxed);
+                continue;
+            }
             let is_missing = is_own
                 && command.instead.is_none()
                 && matches!(&came, Ok(output) if output.status == remote::NOT_FOUND);
@@ -173,6 +201,22 @@ impl Machines {
                 Ok(output) if output.status == 0 => {}
                 other => return Some(other),
             }
+        }
+    }
+
+    /// Where the agent with the deploy key is reached, if there is such a key.
+    async fn socket(&self) -> Option<String> {
+        self.login.socket(&self.here, |command| self.completed(command).map(Cow::into_owned)).await
+    }
+
+    /// A program here that reaches a machine by itself, with the agent that has the deploy key where that lets us in.
+    async fn with_agent(&self, command: &mut Cow<'_, Command>) {
+        let Some((name, _)) = &command.reaches else { return };
+        if self.link(name).is_theirs.load(Ordering::Relaxed) {
+            return;
+        }
+        if let Some(socket) = self.socket().await {
+            command.to_mut().environment.insert("SSH_AUTH_SOCK".to_owned(), socket);
         }
     }
 
@@ -205,9 +249,10 @@ impl Machines {
             Ok(bytes) => bytes,
             Err(error) => return Some(Ok(cannot("read its own program", &error))),
         };
-        let Remote { line, input } = remote::put(&own.name, &own.digest, target.ssh.sudo, None);
+        let password = self.login.password(target.name, target.ssh).ok().flatten();
+        let Remote { line, input } = remote::put(&own.name, &own.digest, target.ssh.sudo, password);
         let input = [input.expose().as_bytes().to_vec(), bytes].concat();
-        let argv = match self.line(target, Connection::Shared) {
+        let argv = match self.line_in(target, Connection::Shared).await {
             Ok(argv) => argv,
             Err(error) => return Some(Ok(cannot("write known_hosts", &error))),
         };
@@ -226,6 +271,18 @@ impl Machines {
         self.ways.line(target.name, target.ssh, target.host, Asks::Nobody, connection)
     }
 
+    /// The same, logging in with the deploy key unless it is known that this does not lead in.
+    async fn line_in(&self, target: &Target<'_>, connection: Connection) -> io::Result<Vec<String>> {
+        let mut argv = self.line(target, connection)?;
+        if !self.link(target.name).is_theirs.load(Ordering::Relaxed)
+            && let Some(socket) = self.socket().await
+        {
+            // What OpenSSH finds as files counts too; the first value of an option is the one that holds.
+            argv.splice(1..1, ["-o".to_owned(), ssh::agent(&socket)]);
+        }
+        Ok(argv)
+    }
+
     /// Runs one command over a connection that is there, or that is made.
     async fn connected(
         &self,
@@ -234,7 +291,7 @@ impl Machines {
         remote: &Remote,
         stop: &mut BoxFuture<'_, ()>,
     ) -> Option<Result<Output, ExecError>> {
-        let argv = match self.line(target, command.connection) {
+        let argv = match self.line_in(target, command.connection).await {
             Ok(argv) => argv,
             Err(error) => return Some(Ok(cannot("write known_hosts", &error))),
         };
@@ -287,10 +344,25 @@ impl Machines {
                 let fingerprint = self.shown(target).await.unwrap_or_else(|| "a key".to_owned());
                 Err(ExecError::UnknownKey { fingerprint })
             }
+            Some(ExecError::Denied { said }) => Err(ExecError::Denied {
+                said: match self.login.why_not().await {
+                    Some(why) => format!("{said}; the deploy key could not be used: {why}"),
+                    None => said,
+                },
+            }),
             Some(error) => Err(error),
             // The connection broke, and ssh has nothing to say to that.
             None if left.status == 255 => Err(ExecError::Lost),
-            // The login shell, or sudo, did not let the command begin.
+            None if target.ssh.sudo == Sudo::Password => {
+                self.login.refused(target.name);
+                let said = format!("{SUDO_REFUSES}: {}", crate::execute::last_lines(&left.stderr));
+                Err(ExecError::Denied { said })
+            }
+            None if target.ssh.sudo == Sudo::Passwordless => {
+                let said = format!("{SUDO_ASKS}: {}", crate::execute::last_lines(&left.stderr));
+                Err(ExecError::Denied { said })
+            }
+            // The login shell did not let the command begin.
             None => Err(ExecError::Denied { said: crate::execute::last_lines(&left.stderr) }),
         }
     }
@@ -316,7 +388,12 @@ impl Exec for Machines {
     ) -> Option<Result<Output, ExecError>> {
         match &command.on {
             Host::Here => match self.completed(command) {
-                Ok(command) => self.here.run_until(&command, stop).await,
+                Ok(mut completed) => {
+                    self.with_agent(&mut completed).await;
+                    let came = self.here.run_until(&completed, stop).await;
+                    self.login.noted(command).await;
+                    came
+                }
                 Err(error) => Some(Ok(cannot("read the host keys that it knows", &error))),
             },
             Host::Machine { name, ssh } => self.on_machine(command, name, ssh, stop).await,

@@ -4,6 +4,7 @@ pub mod agent;
 mod host_key;
 mod kube;
 pub mod leftover;
+mod login;
 mod machines;
 pub mod private;
 mod process;
@@ -25,20 +26,23 @@ use crate::port::Store;
 pub use host_key::NotAccepted;
 pub use kube::Api;
 pub use kube::check as check_kubeconfig;
+pub use login::Given;
 pub use machines::Machines;
 pub use process::Processes;
 pub use way::Ways;
 
 /// The ports to the real world; commands here begin in `folder` (nix8s itself with `told` in its environment), and host keys are known from the state directory `state`. The
-/// API server is asked with the kubeconfig that is kept in `store`.
+/// API server is asked with the kubeconfig that is kept in `store`; `given` is what it logs in with besides.
 pub fn ports(
     folder: PathBuf,
     state: PathBuf,
     store: Arc<dyn Store>,
     told: Vec<(&'static str, String)>,
+    given: Given,
 ) -> Ports {
+    let machines = Machines::new(Processes::on_record(folder, Arc::clone(&store)), state);
     Ports {
-        exec: Arc::new(Machines::new(Processes::on_record(folder, Arc::clone(&store)), state).telling(told)),
+        exec: Arc::new(machines.telling(told).logging_in(given)),
         kube: Arc::new(Api::new(store.clone())),
         clock: Arc::new(SystemClock),
         store,

@@ -1,6 +1,11 @@
 //! Runs programs on this computer: each in a process group of its own, of which nothing is left when it is over.
 
+use std::ffi::OsString;
+use std::fs::File;
 use std::io;
+use std::io::Write;
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::path::PathBuf;
@@ -16,6 +21,7 @@ use futures_util::future::BoxFuture;
 use nix8s_core::tool::Command;
 use nix8s_core::tool::FILES;
 use nix8s_core::tool::Output;
+use nix8s_core::tool::PROGRAMS;
 use nix8s_core::tool::script::is_users;
 use rustix::process::Pid;
 use rustix::process::Signal;
@@ -30,6 +36,7 @@ use super::private::Private;
 use crate::port::Exec;
 use crate::port::ExecError;
 use crate::port::Store;
+use crate::state::layout;
 
 /// How much is kept of what a program complains about, and of what a user's program prints: the end of it.
 pub(super) const TAIL_MAX: usize = 64 * 1024;
@@ -106,13 +113,31 @@ impl Processes {
         input: Input<'_>,
         stop: impl Future<Output = ()> + Unpin + Send,
     ) -> Option<Result<Output, ExecError>> {
+        let log = match self.log(command) {
+            Ok(log) => log,
+            Err(error) => return Some(Ok(failed(126, &format!("could not write its log: {error}")))),
+        };
         match Running::start(command, input, &self.folder, self.record.as_ref()) {
-            Ok(running) => running.end(command, input, stop).await,
+            Ok(running) => running.end(command, input, log.as_ref(), stop).await,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Some(Err(ExecError::Missing { program: program(command).to_owned() }))
             }
             Err(error) => Some(Ok(failed(126, &format!("could not start {}: {error}", program(command))))),
         }
+    }
+}
+
+impl Processes {
+    /// The log of a command that has one, begun anew: the user's alone.
+    fn log(&self, command: &Command) -> io::Result<Option<File>> {
+        let root = self.record.as_ref().and_then(|store| store.root());
+        let (Some(root), Some(machine)) = (root, &command.log) else { return Ok(None) };
+        let path = root.join(layout::install_log(machine));
+        if let Some(folder) = path.parent() {
+            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        }
+        let mut options = File::options();
+        options.write(true).create(true).truncate(true).mode(0o600).open(path).map(Some)
     }
 }
 
@@ -150,8 +175,13 @@ impl Running {
             Input::None => Stdio::null(),
             Input::Whole(_) | Input::Open(_) => Stdio::piped(),
         };
-        let child = tokio::process::Command::new(program)
+        let mut child = tokio::process::Command::new(program);
+        if let Some(files) = files.as_ref().filter(|files| files.root().join(PROGRAMS).is_dir()) {
+            child.env("PATH", first_on_path(&files.root().join(PROGRAMS)));
+        }
+        let child = child
             .args(arguments)
+            .envs(&command.environment)
             .current_dir(folder)
             .stdin(input)
             .stdout(Stdio::piped())
@@ -173,9 +203,10 @@ impl Running {
         mut self,
         command: &Command,
         input: Input<'_>,
+        log: Option<&File>,
         stop: impl Future<Output = ()> + Unpin + Send,
     ) -> Option<Result<Output, ExecError>> {
-        let (printed, complained) = (Tail::new(answer_max(command)), Tail::new(TAIL_MAX));
+        let (printed, complained) = (Tail::new(answer_max(command), log), Tail::new(TAIL_MAX, log));
         let (stdin, stdout, stderr) =
             (self.child.stdin.take(), self.child.stdout.take(), self.child.stderr.take());
         let open = Mutex::new(None);
@@ -220,6 +251,15 @@ impl Running {
     }
 }
 
+/// The PATH with a folder before all others.
+fn first_on_path(folder: &Path) -> OsString {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut all = folder.as_os_str().to_owned();
+    all.push(":");
+    all.push(path);
+    all
+}
+
 fn answer_max(command: &Command) -> usize {
     if is_users(command) { TAIL_MAX } else { ANSWER_MAX }
 }
@@ -254,20 +294,26 @@ impl Drop for Group {
 }
 
 /// The last bytes of what a program writes.
-struct Tail {
+struct Tail<'a> {
     max: usize,
     bytes: Mutex<Vec<u8>>,
+    /// Takes down all of it.
+    log: Option<&'a File>,
 }
 
-impl Tail {
-    fn new(max: usize) -> Self {
-        Self { max, bytes: Mutex::new(Vec::new()) }
+impl<'a> Tail<'a> {
+    fn new(max: usize, log: Option<&'a File>) -> Self {
+        Self { max, bytes: Mutex::new(Vec::new()), log }
     }
 
     async fn read(&self, from: Option<impl AsyncRead + Unpin>) {
         let Some(mut from) = from else { return };
         let mut buffer = vec![0; 16 * 1024];
         while let Ok(read @ 1..) = from.read(&mut buffer).await {
+            if let Some(mut log) = self.log {
+                // A log that cannot be written is no reason to break off what it is about.
+                let _ = log.write_all(&buffer[..read]);
+            }
             let mut bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
             bytes.extend_from_slice(&buffer[..read]);
             // Twice as much is kept, so that not every piece moves all of it.

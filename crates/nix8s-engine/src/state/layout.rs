@@ -69,6 +69,11 @@ pub fn config(machine: &MachineName) -> String {
     format!("{NODES}/{machine}/config.json")
 }
 
+/// What its last installation printed.
+pub fn install_log(machine: &MachineName) -> String {
+    format!("{NODES}/{machine}/install.log")
+}
+
 /// A machine as it was last seen.
 pub fn seen(machine: &MachineName) -> String {
     format!("{NODES}/{machine}/state.json")

@@ -13,7 +13,8 @@
           })
           versions))
         fleet.clusters;
-      configuration = system: { config.system.build.toplevel = system.toplevel; };
+      # Nothing lays out disks: what stands in its place is there, and that is all.
+      configuration = system: { config.system.build = { inherit (system) toplevel; diskoScript = system.toplevel; }; };
       # A machine's system at its cluster's last version.
       latest = builtins.mapAttrs
         (cluster: { versions, ... }:

@@ -1,6 +1,6 @@
 #!/bin/bash
 # A stand-in for nixos-anywhere 1.13: the same command line, the same defaults, the same steps, for hosts of the lab and
-# systems of the toy flake. Like the real one it checks no host key unless an --ssh-option makes it.
+# systems of the toy flake. Like the real one it checks no host key unless the `ssh` that it finds does.
 set -euo pipefail
 
 flake='' target='' system='' extra='' copy_host_keys=n phases=kexec,disko,install,reboot
@@ -46,8 +46,9 @@ target=${target#ssh://}
 [ -n "$flake$system" ] || abort "--flake or --store-paths is needed"
 has() { [[ ,$phases, == *,$1,* ]]; }
 
-# The first value that ssh is given for an option is the one that counts.
-options=("${ssh_options[@]}" -o UserKnownHostsFile=/dev/null -o StrictHostKeyChecking=no -o ConnectTimeout=10)
+# The first value that ssh is given for an option is the one that counts: as the real one says it, no --ssh-option brings back
+# the checks of host keys.
+options=(-o UserKnownHostsFile=/dev/null -o StrictHostKeyChecking=no "${ssh_options[@]}" -o ConnectTimeout=10)
 host=$target
 remote() { ssh "${options[@]}" -p "$port" "$host" -- "$@"; }
 port=$ssh_port
@@ -72,8 +73,9 @@ for ((at = 0; at < ${#keys[@]}; at += 2)); do
 done
 
 if [ -z "$system" ]; then
+  [[ $flake =~ ^(.*)\#([^\#\"]*)$ ]] || abort "Please specify the name of the NixOS configuration to be installed"
   attribute=${flake#*#}
-  case $attribute in *.*) ;; *) attribute=nixosConfigurations.$attribute ;; esac
+  case $attribute in nixosConfigurations.*) ;; *) attribute="nixosConfigurations.\"$attribute\"" ;; esac
   system=$(nix "${nix_options[@]}" build --no-link --print-out-paths "${flake%%#*}#$attribute.config.system.build.toplevel")
 fi
 

@@ -34,6 +34,12 @@ impl SimExec {
     pub(super) async fn here(&self, command: &Command) -> Result<Output, ExecError> {
         Ok(match words(command).as_slice() {
             ["nix", "eval", _, _, "--json", attribute] => self.evaluate(attribute).await,
+            // At once: what nixos-anywhere takes has it in it.
+            ["nix", "build", _, _, "--no-link", "--print-out-paths", attribute]
+                if attribute.contains(PART) =>
+            {
+                self.shared.with(|w| part(w, attribute))
+            }
             ["nix", "build", _, _, "--no-link", "--print-out-paths", attribute] => {
                 self.build(attribute).await
             }
@@ -56,8 +62,9 @@ impl SimExec {
             }
             // At once: it is a file on this computer.
             ["nix8s", "-o", "json", "secrets", "files", _, machine] => {
-                self.shared.with(|w| files(&w.common.secrets, machine))
+                self.shared.with(|w| files(w, machine))
             }
+            ["nix8s", "secrets", "settled", _, _] => said(""),
             ["nix8s", "-o", "json", "kubeconfig", _, "--check"] => {
                 self.take("kubeconfig", (0, 2)).await;
                 self.kubeconfig()
@@ -208,9 +215,32 @@ fn knock(world: &World, knocks: &Knocks) -> Knocked {
     }
 }
 
+/// Stands before the name of a part of a configuration.
+const PART: &str = ".config.system.build.";
+
+/// A part of a machine's configuration: its system, or what lays out its disks.
+fn part(world: &mut World, attribute: &str) -> Output {
+    let found =
+        attribute.split_once(PART).and_then(|(machine, part)| Some((system_in(world, machine)?, part)));
+    let Some((kind, part)) = found else {
+        return complained(1, format!("error: {attribute} is not an attribute of this flake"));
+    };
+    if world.now < world.common.here_full {
+        return complained(1, FULL);
+    }
+    let path = kind.system.path.clone();
+    world.know_system(kind);
+    said(if part == "toplevel" { format!("{path}\n") } else { format!("{path}-disko\n") })
+}
+
 /// The files of a machine that hold secrets; there is nothing in them, because there are no values in this world.
-fn files(secrets: &BTreeSet<Secret>, machine: &str) -> Output {
-    let Some(key) = machine.parse().ok().map(Secret::HostKey).filter(|key| secrets.contains(key)) else {
+fn files(world: &World, machine: &str) -> Output {
+    let name: Option<MachineName> = machine.parse().ok();
+    let is = name.as_ref().and_then(|name| world.fleet.machines.get(name));
+    if is.is_some_and(|is| world.fleet.keeps_host_key(is)) {
+        return said(secrets::print_files(&BTreeMap::new()).expose());
+    }
+    let Some(key) = name.map(Secret::HostKey).filter(|key| world.common.secrets.contains(key)) else {
         return complained(1, format!("error: there is no host key of {machine}"));
     };
     let file = File::private(format!("{key} of the simulated world\n"));

@@ -1,6 +1,7 @@
 //! nixos-anywhere: into an installer, erase, install, restart; a machine that is lost on the way stays as it was then.
 
 use nix8s_core::model::MachineName;
+use nix8s_core::model::StorePath;
 use nix8s_core::model::Transition;
 use nix8s_core::observed::Mark;
 use nix8s_core::tool::Command;
@@ -12,7 +13,6 @@ use nix8s_core::tool::nixos_anywhere::IDENTITY_FILE;
 use super::Connection;
 use super::SimExec;
 use super::complained;
-use super::here::system_in;
 use super::reach;
 use super::said;
 use crate::fault::CallFault;
@@ -25,45 +25,62 @@ use crate::world::system::Kind;
 
 impl SimExec {
     pub(super) async fn install(&self, arguments: &[&str], command: &Command) -> Output {
-        let [first @ .., "--extra-files", extra, "--phases", "kexec,disko,install,reboot"] = arguments else {
+        let [first @ .., "--extra-files", extra, "--phases", phases] = arguments else {
             return super::unknown(command);
         };
         if *extra != format!("{FILES}/{EXTRA}") {
             return super::unknown(command);
         }
-        let ["--flake", flake, "--target-host", target, ..] = first else {
-            return super::unknown(command);
+        let (system, target): (&str, &str) = match first {
+            ["--store-paths", _, system, "--target-host", target, ..]
+            | ["--flake", system, "--target-host", target, ..] => (system, target),
+            _ => return super::unknown(command),
         };
         let mark = command.files.get(&format!("{EXTRA}{IDENTITY_FILE}"));
         let mark: Option<Mark> = mark.and_then(|file| serde_json::from_str(file.text.expose()).ok());
         let address = target.rsplit('@').next().unwrap_or_default();
         let found =
-            self.shared.with(|w| (system_in(w, flake), reach(w, Some(address)), w.now < w.common.here_full));
+            self.shared.with(|w| (kind_of(w, system), reach(w, Some(address)), w.now < w.common.here_full));
         let (Some(kind), Some(mark)) = (found.0, mark) else {
-            return complained(1, format!("error: {flake} is not an attribute of this flake"));
+            return complained(1, format!("aborted: {system} must be an existing store-path"));
         };
         if found.2 {
             return complained(1, "error: writing to file: No space left on device");
         }
         match found.1 {
             Err(e) => complained(1, format!("ssh: connect to host {address}: {e}")),
-            Ok(to) => self.install_on(to, kind, mark).await.unwrap_or_else(|e| complained(1, e)),
+            Ok(to) => self.install_on(to, kind, mark, phases).await.unwrap_or_else(|e| complained(1, e)),
         }
     }
 
-    async fn install_on(&self, to: Connection, kind: Kind, mark: Mark) -> Result<Output, String> {
-        self.take("kexec", (30, 60)).await;
+    async fn install_on(
+        &self,
+        to: Connection,
+        kind: Kind,
+        mark: Mark,
+        phases: &str,
+    ) -> Result<Output, String> {
+        let has = |phase: &str| phases.split(',').any(|one| one == phase);
         let name = &to.name;
-        let to = self.shared.with(|w| {
-            still(w, &to)?;
-            into_installer(w, &to.name).ok_or_else(lost)
-        })?;
-        self.take("disko", (15, 30)).await;
-        self.shared.with(|w| {
-            still(w, &to)?;
-            erase(w, name, &mark.installation);
-            Ok::<(), String>(())
-        })?;
+        let to = if has("kexec") {
+            self.take("kexec", (30, 60)).await;
+            self.shared.with(|w| {
+                still(w, &to)?;
+                into_installer(w, &to.name).ok_or_else(lost)
+            })?
+        } else if self.shared.with(|w| w.metal.get(name).is_some_and(|m| m.os == Running::Installer)) {
+            Connection { name: name.clone(), boots: to.boots }
+        } else {
+            return Err("error: no installer runs there".to_owned());
+        };
+        if has("disko") {
+            self.take("disko", (15, 30)).await;
+            self.shared.with(|w| {
+                still(w, &to)?;
+                erase(w, name, &mark.installation);
+                Ok::<(), String>(())
+            })?;
+        }
         let broken = self.shared.fault(&format!("{name}: half an installation"));
         self.take("install", (120, 240)).await;
         if broken == Some(CallFault::Fails) {
@@ -75,12 +92,22 @@ impl SimExec {
             Ok::<(), String>(())
         })?;
         self.take("umount", (3, 10)).await;
-        self.shared.with(|w| {
-            still(w, &to)?;
-            w.reboot(name);
-            Ok::<(), String>(())
-        })?;
+        if has("reboot") {
+            self.shared.with(|w| {
+                still(w, &to)?;
+                w.reboot(name);
+                Ok::<(), String>(())
+            })?;
+        }
         Ok(said("### Done! ###\n"))
+    }
+}
+
+/// What is installed: a path in the store here, or a machine's system in a flake, which is the one at the configured version.
+fn kind_of(world: &World, system: &str) -> Option<Kind> {
+    match system.rsplit_once('#') {
+        None => world.systems.get(&StorePath::new(system)).cloned(),
+        Some((_, machine)) => world.system_of(&machine.parse().ok()?, &world.fleet.version),
     }
 }
 

@@ -57,6 +57,7 @@ impl SimExec {
             }
             ["nix8s", "on-node", "read", path] => self.effect(&to, (0, 2), |w, m| read(w, m, path)).await,
             ["nix8s", "on-node", "adopt"] => self.effect(&to, (0, 2), |w, m| adopt(w, m, &stdin)).await,
+            ["nix8s", "on-node", "deliver"] => self.effect(&to, (0, 1), |_, _| said("")).await,
             ["nix8s", "on-node", "confirm"] => self.effect(&to, (0, 2), |w, m| confirm(w, m, &stdin)).await,
             ["nix8s", "on-node", "gates"] => self.effect(&to, (1, 5), |w, m| gates(w, m, &stdin)).await,
             ["nix8s", "on-node", "clean", _] => self.effect(&to, (5, 20), clean).await,

@@ -17,7 +17,6 @@ use nix8s_core::observed::CORDON_ANNOTATION;
 use nix8s_core::observed::Cordon;
 use nix8s_core::observed::Mark;
 use nix8s_core::observed::Reach;
-use nix8s_core::observed::Secret;
 use nix8s_core::past::MachinePast;
 use nix8s_core::past::Past;
 use nix8s_engine::port::Store;
@@ -310,9 +309,7 @@ impl Maker<'_> {
     /// What there is besides machines.
     fn cluster_state(&mut self, store: &dyn Store) -> io::Result<()> {
         if self.past.initialized.is_some() || self.past.machines.values().any(|p| p.provisioned.is_some()) {
-            let keys = self.cluster.machines.keys().map(|name| Secret::HostKey(name.clone()));
-            let tokens = [Secret::Token, Secret::AgentToken, Secret::DeployKey];
-            self.world.add_secrets(tokens.into_iter().chain(keys).collect());
+            self.world.add_secrets(nix8s_core::secret::wanted(self.cluster));
             self.assume(None, "every secret exists");
             self.assume(None, "membership data on the machines is up to date");
             self.assume(None, "what runs on the cluster is not recorded: some pods with their budgets");

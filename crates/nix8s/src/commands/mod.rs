@@ -1,6 +1,7 @@
 //! One file per verb, and how a verb's end becomes the process's.
 
 pub mod apply;
+mod askpass;
 mod complete;
 pub mod completions;
 pub mod config;
@@ -145,6 +146,10 @@ fn check(global: &Global, command: &Command) -> Result<(), CliError> {
         let message = format!("{flag} is about the simulated world and needs --simulate");
         return Err(CliError::new(Exit::Usage, message));
     }
+    if global.simulate && global.ask_sudo_password {
+        let message = "--ask-sudo-password is about real machines: simulated ones have no sudo";
+        return Err(CliError::new(Exit::Usage, message));
+    }
     if global.quiet && global.verbose {
         return Err(CliError::new(Exit::Usage, "-q and -v contradict each other"));
     }
@@ -176,12 +181,7 @@ fn report(out: &Output, error: &CliError) {
     }
 }
 
-/// The refusal of commands that change or ask machines, as long as there are only simulated ones.
-fn needs_machines(global: &Global, command: &str) -> Result<(), CliError> {
-    if global.simulate { Ok(()) } else { Err(no_machines(command)) }
-}
-
-/// The same for commands that work on machines: their systems are built from a flake. A cluster that is left alone as a whole
+/// The refusal of commands that work on real machines whose systems are in no flake. A cluster that is left alone as a whole
 /// needs none.
 fn needs_systems(cx: &Cx<'_>, command: &str, cluster: &Cluster, past: &Past) -> Result<(), CliError> {
     if cx.global.simulate || looked_at(cluster, past).is_empty() {
@@ -191,18 +191,14 @@ fn needs_systems(cx: &Cx<'_>, command: &str, cluster: &Cluster, past: &Past) -> 
     if folder.join("flake.nix").is_file() {
         return Ok(());
     }
-    let hint = "A cluster whose machines are all left alone (`skip: true`) is worked on for real: its scripts run here.";
-    Err(no_machines(command).hint(hint))
-}
-
-fn no_machines(command: &str) -> CliError {
     let message = format!(
         "`{command}` on real machines comes with a later version of nix8s where there is no flake with their systems"
     );
-    let hint = format!(
+    let simulate = format!(
         "`nix8s {command} --simulate` does all of it on simulated machines made from your configuration."
     );
-    CliError::new(Exit::Program, message).hint(hint)
+    let skip = "A cluster whose machines are all left alone (`skip: true`) is worked on for real: its scripts run here.";
+    Err(CliError::new(Exit::Program, message).hint(simulate).hint(skip))
 }
 
 /// Writes a file that somebody asked for by name.

@@ -22,9 +22,9 @@ use crate::report::table::Cell;
 
 const EXAMPLES: &str = "\
 Examples:
-  nix8s node list --simulate
-  nix8s node delete w3 --simulate
-  nix8s node reinstall w3 --simulate";
+  nix8s node list
+  nix8s node delete w3
+  nix8s node reinstall w3";
 
 /// Look at one machine, let it leave, or do something with it again
 #[derive(Debug, clap::Args)]

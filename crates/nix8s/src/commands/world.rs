@@ -1,6 +1,7 @@
 //! The world that a command works on: a cluster's state directory and, as long as there are no others, simulated
 //! machines.
 
+use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -9,7 +10,11 @@ use nix8s_core::model::Cluster;
 use nix8s_core::model::ClusterName;
 use nix8s_core::past::Past;
 use nix8s_core::permit::Permit;
+use nix8s_core::tool::secrets;
 use nix8s_engine::port::Store;
+use nix8s_engine::real::Given;
+use nix8s_engine::real::Machines;
+use nix8s_engine::real::Processes;
 use nix8s_engine::real::leftover;
 use nix8s_engine::state::copy;
 use nix8s_engine::state::dir::Access;
@@ -30,6 +35,7 @@ use nix8s_sim::make;
 use crate::cli::Faults;
 use crate::cli::Global;
 use crate::commands::Cx;
+use crate::commands::askpass;
 use crate::commands::project;
 use crate::commands::scratch::Scratch;
 use crate::error::CliError;
@@ -158,6 +164,7 @@ pub fn behind(
         let (world, simulation) = simulate(cx.global, cluster, state, permit)?;
         return Ok(Behind { world, simulation: Some(simulation) });
     }
+    askpass::ask(cx.global)?;
     let left = leftover::end(&**state).map_err(|error| unreadable(state, error))?;
     if left > 0 {
         let what = names::count(left, "script");
@@ -178,15 +185,34 @@ fn real(
 ) -> std::io::Result<World> {
     let folder = std::path::absolute(project::folder(cx)?)?;
     let flake = folder.display().to_string();
-    let mut told = Vec::new();
-    if let Some(base) = state.root().parent() {
-        told.push(("NIX8S_STATE_DIR", std::path::absolute(base)?.display().to_string()));
-    }
-    if let Some(config) = &cx.global.config {
-        told.push(("NIX8S_CONFIG", std::path::absolute(config)?.display().to_string()));
-    }
-    let ports = nix8s_engine::real::ports(folder, state.root().to_owned(), store, told);
+    let told = told(cx, state.root().parent())?;
+    let ports = nix8s_engine::real::ports(folder, state.root().to_owned(), store, told, given(cluster));
     World::new(Arc::clone(cluster), ports, flake, permit)
+}
+
+/// What this nix8s was told, for one that it runs.
+fn told(cx: &Cx<'_>, base: Option<&Path>) -> std::io::Result<Vec<(&'static str, String)>> {
+    let named = [("NIX8S_STATE_DIR", base), ("NIX8S_CONFIG", cx.global.config.as_deref())];
+    let absolute = |path: &Path| Ok(std::path::absolute(path)?.display().to_string());
+    named.into_iter().filter_map(|(name, path)| Some(absolute(path?).map(|path| (name, path)))).collect()
+}
+
+/// What machines of a cluster are logged in to with.
+fn given(cluster: &Cluster) -> Given {
+    Given { keys: Some(secrets::logins(&cluster.name)), password: askpass::answer() }
+}
+
+/// The machines of a cluster, for commands that work on them and on nothing else.
+pub fn machines(cx: &Cx<'_>, cluster: &Cluster) -> Result<Machines, CliError> {
+    let base = state_base(cx.global)?;
+    let made = || {
+        let here = Processes::in_folder(std::path::absolute(project::folder(cx)?)?);
+        let machines = Machines::new(here, base.join(Kind::Real.folder(&cluster.name)));
+        Ok(machines.telling(told(cx, Some(&base))?).logging_in(given(cluster)))
+    };
+    made().map_err(|error: std::io::Error| {
+        CliError::new(Exit::Failed, "could not find the folder of the configuration").because(error)
+    })
 }
 
 /// The simulated world of a cluster, kept in its state directory. Must be called inside the runtime.
@@ -212,6 +238,7 @@ pub fn look_at(
     permit: Permit,
 ) -> Result<World, CliError> {
     if !cx.global.simulate {
+        askpass::ask(cx.global)?;
         let store = Arc::new(Scratch(Arc::clone(state) as Arc<dyn Store>));
         return real(cx, cluster, state, store, permit).map_err(|error| unreadable(state, error));
     }

@@ -1,11 +1,18 @@
 //! Files of a machine that nix8s writes and reads.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use nix8s_core::observed::Mark;
+use nix8s_core::observed::Secret;
+use nix8s_core::secret::Redacted;
+use nix8s_core::secret::delivery::AUTHORIZED_KEYS;
+use nix8s_core::secret::delivery::HOST_KEY;
+use nix8s_core::tool::SECRETS;
 use nix8s_core::tool::k3s;
 use nix8s_core::tool::kubeadm;
 use nix8s_core::tool::nixos_anywhere::IDENTITY_FILE;
+use nix8s_core::tool::secrets;
 
 use super::failed;
 use super::machine::Machine;
@@ -48,6 +55,32 @@ pub fn read(machine: &Machine, path: &str) -> Result<Exit, CliError> {
     }
     let text = fs::read_to_string(machine.at(path));
     print!("{}", text.map_err(|error| failed(format!("could not read {path}")).because(error))?);
+    Ok(Exit::Done)
+}
+
+/// What holds secrets on a machine: nothing else is written by whoever delivers them.
+fn holds_secrets(path: &str) -> bool {
+    let is_token =
+        |name: &str| [Secret::Token, Secret::AgentToken].iter().any(|secret| secret.to_string() == name);
+    let token = path.strip_prefix(SECRETS).and_then(|rest| rest.strip_prefix('/'));
+    [HOST_KEY, AUTHORIZED_KEYS].contains(&path.strip_suffix(".pub").unwrap_or(path))
+        || token.is_some_and(is_token)
+}
+
+/// Writes the files of this machine that hold secrets. A program that reads them meanwhile finds the earlier or the later one.
+pub fn deliver(machine: &Machine, printed: &Redacted) -> Result<Exit, CliError> {
+    let files =
+        secrets::files_printed(printed).map_err(|error| CliError::new(Exit::Usage, error.to_string()))?;
+    if let Some(other) = files.keys().find(|path| !holds_secrets(path)) {
+        return Err(CliError::new(Exit::Refused, format!("{other:?} is no file that holds secrets")));
+    }
+    for (path, file) in &files {
+        let mode =
+            |path: &std::path::Path, mode: u32| fs::set_permissions(path, fs::Permissions::from_mode(mode));
+        let at = machine.at(path);
+        let written = machine.write(path, file.text.expose().as_bytes()).and_then(|()| mode(&at, file.mode));
+        written.map_err(|error| failed(format!("could not write /{path}")).because(error))?;
+    }
     Ok(Exit::Done)
 }
 

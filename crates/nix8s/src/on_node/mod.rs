@@ -56,6 +56,9 @@ enum Verb {
     /// Writes the identity mark, from stdin
     #[command(after_help = EXAMPLES)]
     Adopt,
+    /// Writes the files that hold this machine's secrets, from stdin
+    #[command(after_help = EXAMPLES)]
+    Deliver,
     /// Whether this is the machine on stdin
     #[command(after_help = EXAMPLES)]
     Confirm,
@@ -111,6 +114,7 @@ pub fn run(args: &OnNodeArgs) -> Result<Exit, CliError> {
         Verb::Write { path } => files::write(&machine, path, stdin()?.as_bytes()),
         Verb::Read { path } => files::read(&machine, path),
         Verb::Adopt => files::adopt(&machine, &from_stdin::<Mark>("an identity mark")?),
+        Verb::Deliver => files::deliver(&machine, &stdin()?.into()),
         Verb::Confirm => confirm(&machine),
         Verb::Switch(args) => switch::switch(&machine, args),
         Verb::ConfirmSwitch { nonce } => switch::confirm(&machine, nonce),

@@ -73,6 +73,7 @@ pub fn cluster(control_planes: usize, workers: usize) -> Cluster {
             retries: 3,
             timeout: Duration::from_secs(180),
         },
+        anywhere: nix8s_core::model::Anywhere::default(),
         platform: None,
         bootstrap: nix8s_core::model::Bootstrap::default(),
         later: Vec::new(),
@@ -104,6 +105,8 @@ fn machine(name: &str, role: Role) -> Machine {
         node: Arc::default(),
         disks: Arc::default(),
         install: true,
+        disk_key: None,
+        release: None,
         action: nix8s_core::model::Action::Switch,
         parts: Arc::new(Parts {
             kernel: digest(),

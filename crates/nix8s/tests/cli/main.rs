@@ -4,6 +4,7 @@
 
 mod apply;
 mod complete;
+mod desk;
 mod doctor;
 mod explain;
 mod export;

@@ -35,6 +35,36 @@ fn n_26_files_are_written_whole_below_one_folder_and_nowhere_else() {
 }
 
 #[test]
+fn secrets_are_written_with_their_modes_and_nothing_else_is() {
+    let project = Project::new("");
+    let files = r#"{ "etc/ssh/nix8s_authorized_keys": { "mode": 420, "text": "ssh-ed25519 AAAA\n" },
+        "var/lib/nix8s/secrets/agent-token": { "mode": 384, "text": "hunter2" } }"#;
+    let ran = on_node(&project, &["deliver"], files);
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+    let mode = |path: &str| project.path().join(path).metadata().unwrap().permissions().mode() & 0o777;
+    let modes =
+        ["etc/ssh/nix8s_authorized_keys", "var/lib/nix8s/secrets/agent-token", "var/lib/nix8s/secrets"]
+            .map(mode);
+    assert_eq!(modes, [0o644, 0o600, 0o700]);
+    for evil in [
+        "etc/passwd",
+        "/etc/ssh/nix8s_authorized_keys",
+        "var/lib/nix8s/secrets/../x",
+        "var/lib/nix8s/secrets/x",
+    ] {
+        let ran = on_node(
+            &project,
+            &["deliver"],
+            &format!(r#"{{ "{evil}": {{ "mode": 384, "text": "hunter2" }} }}"#),
+        );
+        assert_eq!(ran.code, 4, "{evil}: {}", ran.stderr);
+        assert!(!ran.stderr.contains("hunter2"));
+    }
+    let ran = on_node(&project, &["deliver"], "hunter2");
+    assert!(ran.code == 64 && !ran.stderr.contains("hunter2"), "{}", ran.stderr);
+}
+
+#[test]
 fn a_mark_is_seen_by_the_next_look_and_stands_on_the_boot_partition_too() {
     let project = Project::new("");
     std::fs::create_dir_all(project.path().join("boot/EFI")).unwrap();

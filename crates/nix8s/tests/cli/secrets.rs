@@ -1,95 +1,13 @@
 //! `secrets`: made once, kept encrypted, changed in order, and seen by nobody who did not ask.
 
 use std::collections::BTreeSet;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
 
-use tempfile::TempDir;
-
-use crate::project::Project;
+use crate::desk::Desk;
+use crate::desk::mode;
 use crate::project::Ran;
-use crate::project::SMALL;
-
-/// A project, somebody's home with an identity, and a runtime directory.
-struct Desk {
-    project: Project,
-    home: TempDir,
-}
-
-const FILE: &str = "secrets/prod.yaml";
-
-impl Desk {
-    fn new(secrets: &str) -> Self {
-        let yaml = SMALL.replace("    members:\n", &format!("    secrets: {{ {secrets} }}\n    members:\n"));
-        let desk = Self { project: Project::new(&yaml), home: TempDir::new().unwrap() };
-        std::fs::create_dir(desk.home.path().join("run")).unwrap();
-        // The identity is what is wanted here.
-        let other = TempDir::new().unwrap();
-        let ran = desk.run(&["init", other.path().to_str().unwrap()]);
-        assert_eq!(ran.code, 0, "{}", ran.all());
-        desk
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = self.project.command(args);
-        command.env("HOME", self.home.path()).env("XDG_RUNTIME_DIR", self.home.path().join("run"));
-        command.env("PATH", format!("{}:/usr/bin:/bin", self.home.path().join("bin").display()));
-        command
-    }
-
-    fn run(&self, args: &[&str]) -> Ran {
-        Ran::from(self.command(args).output().unwrap())
-    }
-
-    fn well(&self, args: &[&str]) -> Ran {
-        let ran = self.run(args);
-        assert_eq!(ran.code, 0, "{args:?}: {}", ran.all());
-        ran
-    }
-
-    fn file(&self) -> PathBuf {
-        self.project.path().join(FILE)
-    }
-
-    fn identity(&self) -> PathBuf {
-        self.home.path().join(".config/nix8s/age/keys.txt")
-    }
-
-    /// A program on the PATH.
-    fn program(&self, name: &str, text: &str) -> PathBuf {
-        let path = self.home.path().join("bin").join(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, text).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-        path
-    }
-
-    /// Every value, by name.
-    fn values(&self) -> Vec<(String, String)> {
-        let ran = self.well(&["-o", "json", "secrets", "show", "--reveal"]);
-        let all = ran.json()["secrets"].as_array().unwrap().clone();
-        let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
-        all.iter().map(|secret| (text(&secret["name"]), text(&secret["value"]))).collect()
-    }
-
-    fn runtime_is_empty(&self) -> bool {
-        std::fs::read_dir(self.home.path().join("run")).unwrap().next().is_none()
-    }
-
-    /// An editor that runs a line of shell, in which `$1` is the file.
-    fn edit(&self, line: &str) -> Command {
-        let editor = self.program("editor", &format!("#!/bin/sh\n{line}\n"));
-        let mut command = self.command(&["secrets", "edit"]);
-        command.env("EDITOR", editor);
-        command
-    }
-}
-
-fn mode(path: &Path) -> u32 {
-    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
-}
 
 /// Times and keys differ each time.
 fn steady(ran: &Ran) -> String {
@@ -166,15 +84,21 @@ impl Tap for PathBuf {}
 fn the_first_connection_to_each_machine_is_verified() {
     let desk = Desk::new("provider: age");
     let hosts = desk.project.path().join("state/prod/known_hosts");
-    desk.project.write("state/prod/known_hosts", b"other ssh-ed25519 AAAAaccepted\n");
+    let installer = "10.0.0.21 ssh-ed25519 AAAAinstaller\n";
+    let accepted = format!("other ssh-ed25519 AAAAaccepted\n{installer}");
+    desk.project.write("state/prod/known_hosts", accepted.as_bytes());
+    desk.well(&["secrets", "settled", "prod", "prod-w1"]);
     desk.well(&["secrets", "generate"]);
     // Until it is installed a machine shows a key of its own, which is no sign of an impostor.
-    assert_eq!(std::fs::read_to_string(&hosts).unwrap().lines().count(), 1);
+    assert_eq!(std::fs::read_to_string(&hosts).unwrap(), accepted);
     desk.well(&["-o", "json", "secrets", "files", "prod", "prod-w1"]);
     let public = desk.well(&["secrets", "show", "--public", "--only", "host-key/prod-w1"]).stdout;
     let key = public.split(' ').nth(1).unwrap();
     let text = std::fs::read_to_string(&hosts).unwrap();
-    assert!(text.starts_with("other ssh-ed25519 AAAAaccepted\n"), "{text}");
+    assert!(text.starts_with(&accepted), "the installer is still there: {text}");
+    desk.well(&["secrets", "settled", "prod", "prod-w1"]);
+    let text = std::fs::read_to_string(&hosts).unwrap();
+    assert!(text.starts_with("other ssh-ed25519 AAAAaccepted\n") && !text.contains(installer), "{text}");
     let line = format!("prod-w1,10.0.0.21 ssh-ed25519 {key} nix8s:prod-w1\n");
     assert!(text.contains(&line) && !text.contains("prod-w2"), "{text}");
     assert_eq!(mode(&hosts), 0o600);

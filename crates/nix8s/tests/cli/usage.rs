@@ -130,3 +130,12 @@ fn colour_is_used_where_it_is_wanted() {
     assert!(!coloured(&["validate", "--color", "never"], None));
     assert!(!coloured(&["validate", "-o", "json", "--color", "always"], None), "programs read no colour");
 }
+
+#[test]
+fn a_password_for_sudo_is_asked_for_by_those_who_reach_machines() {
+    let project = Project::new(SMALL);
+    let ran = project.run(&["plan", "--simulate", "--ask-sudo-password"]);
+    assert_eq!(ran.code, 64, "{}", ran.all());
+    let ran = project.run(&["secrets", "logins", "prod"]);
+    assert_eq!(ran.code, 64, "keys are for programs: {}", ran.all());
+}

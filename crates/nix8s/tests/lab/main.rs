@@ -5,6 +5,7 @@
 mod doctor;
 mod facts;
 mod kubeconfig;
+mod node;
 mod place;
 mod service;
 mod ssh;

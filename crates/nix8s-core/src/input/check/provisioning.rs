@@ -18,6 +18,7 @@ pub fn check(document: &Tree, report: &mut Report) {
         let help = Some("add one under clusters; `nix8s init` writes an example".to_owned());
         report.warning(Problem { code: code::NO_CLUSTERS, span: document.span, path: &path, message, help });
     }
+    super::anywhere::check(document, report);
     rules(document, report);
     terraform(document, report);
 }

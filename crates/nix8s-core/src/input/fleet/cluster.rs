@@ -94,6 +94,7 @@ pub fn build(
         upgrade: upgrade(tree),
         gates,
         platform,
+        anywhere: super::anywhere::read(cx.document, tree),
         bootstrap,
         later: features.all(),
         machines: members.all.into_iter().map(|m| (m.machine.name.clone(), Arc::new(m.machine))).collect(),

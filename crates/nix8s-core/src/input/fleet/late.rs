@@ -58,7 +58,8 @@ impl Features {
         for entry in settings.iter().filter(|entry| &*entry.key != "ssh" && !is_extension(&entry.key)) {
             let holds_already = match (kind, &*entry.key) {
                 (Provisioner::Manual, "waitForSsh" | "validateNixos") => entry.tree.truth() == Some(true),
-                (Provisioner::NixosRebuild, "action") => true,
+                (Provisioner::Manual, "expectedNixosVersion") | (Provisioner::NixosRebuild, "action") => true,
+                (Provisioner::NixosAnywhere, key) => key != "hardwareConfig",
                 _ => false,
             };
             if is_asked_for(&entry.tree) && !holds_already {
@@ -73,6 +74,9 @@ impl Features {
     pub fn of_values(&mut self, cluster: &Tree, path: &Path<'_>) {
         if get::text(cluster, &["network", "mesh"]).as_deref() == Some("wireguard") {
             self.note(&path.key("network").key("mesh"), "encryption between machines by WireGuard");
+        }
+        if get::text(cluster, &["build"]).as_deref() == Some("remote") {
+            self.note(&path.key("build"), "building updates on the machines");
         }
         if get::text(cluster, &["distribution"]).as_deref() == Some("k0s") {
             self.note(&path.key("distribution"), "k0s");

@@ -107,6 +107,8 @@ struct Common<'c, 'd> {
     provisioner: Option<Provisioner>,
     /// How machines of nixos-rebuild come to another system.
     action: Action,
+    /// The release that machines of manual are installed with.
+    release: Option<String>,
     /// Digests of machines whose settings are their template's: by settings and role.
     shared: BTreeMap<(usize, Role), Arc<Parts>>,
 }
@@ -134,6 +136,7 @@ impl<'d> Members<'d> {
             provisioner: default_provisioner(cx.document, cluster.tree),
             action: get::word(cx.document, &["provisioning", "nixos-rebuild", "action"], ACTIONS)
                 .unwrap_or_default(),
+            release: get::text(cx.document, &["provisioning", "manual", "expectedNixosVersion"]),
             shared: BTreeMap::new(),
         };
         let mut built = Self { all: Vec::new(), features: Features::default() };
@@ -195,6 +198,8 @@ impl<'d> Common<'_, 'd> {
             node: Arc::clone(&settings.node),
             disks: Arc::clone(&settings.disks),
             install: settings.install,
+            release: self.release.clone().filter(|_| provisioner == Provisioner::Manual),
+            disk_key: settings.disk_key.clone(),
             parts,
             action: if provisioner == Provisioner::NixosRebuild { self.action } else { Action::Switch },
         };

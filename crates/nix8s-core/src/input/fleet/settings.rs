@@ -29,6 +29,8 @@ pub struct Settings {
     pub disks: Arc<Disks>,
     /// Whether installing lays out disks.
     pub install: bool,
+    /// The file here with the key of its encrypted disks, if they are.
+    pub disk_key: Option<String>,
     /// Whether its address is part of its system.
     pub has_static_address: bool,
 }
@@ -43,6 +45,8 @@ impl Settings {
             node: Arc::new(node_meta(tree)),
             disks: Arc::new(disks(tree)),
             install: get::flag(tree, &["install", "enable"]).unwrap_or(true),
+            disk_key: get::text(tree, &["install", "encryption", "keyFile"])
+                .filter(|_| get::flag(tree, &["install", "encryption", "enable"]) == Some(true)),
             has_static_address: get::flag(tree, &["network", "dhcp"]) == Some(false),
             tree: Arc::clone(tree),
         }

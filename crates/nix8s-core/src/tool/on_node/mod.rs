@@ -7,12 +7,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Command;
+use super::File;
 use super::NotUnderstood;
 use super::SHORT;
 use super::json;
 use super::known::Known;
 use super::known::lasting;
 use super::known::passing;
+use super::secrets;
 use crate::model::Action;
 use crate::model::Distribution;
 use crate::model::Gates;
@@ -58,6 +60,11 @@ pub fn read(machine: &Machine, path: &str) -> Command {
 pub fn adopt(machine: &Machine, mark: &Mark) -> Command {
     let mark = serde_json::to_string(mark).expect("a mark is three strings");
     Command::on(machine, ["nix8s", "on-node", "adopt"], SHORT).reading(mark)
+}
+
+/// Writes the files of a machine that hold secrets, each whole or not at all.
+pub fn deliver(machine: &Machine, files: &BTreeMap<String, File>) -> Command {
+    Command::on(machine, ["nix8s", "on-node", "deliver"], SHORT).reading(secrets::print_files(files))
 }
 
 /// Asks the machine whether it is the one that was planned; exit 0: yes; 4: no, stderr says what differs.

@@ -6,6 +6,7 @@
 pub mod known_hosts;
 pub mod remote;
 
+use crate::digest;
 use crate::model::Ssh;
 use crate::model::Sudo;
 
@@ -65,12 +66,18 @@ pub fn connect(ssh: &Ssh, host: &str, kept: &Kept, asks: Asks, connection: Conne
         // What the user's configuration may say for people who log in.
         options.extend(["RequestTTY=no", "RemoteCommand=none", "ClearAllForwardings=yes"].map(str::to_owned));
     }
-    // `%C` is a digest of 40 characters: who connects to whom, by which way.
-    let sockets = kept.sockets.as_ref().filter(|folder| folder.len() + 1 + 40 <= SOCKET_MAX);
+    // `%C` is a digest of 40 characters: who connects to whom, by which way. A connection to a machine of another host key than
+    // the one that counts now is none to this one.
+    let key = ssh
+        .host_key
+        .as_ref()
+        .map(|key| digest::of(key.trim().as_bytes())[..8].to_owned())
+        .unwrap_or_default();
+    let sockets = kept.sockets.as_ref().filter(|folder| folder.len() + 1 + key.len() + 40 <= SOCKET_MAX);
     match (connection, sockets) {
         (Connection::Shared, Some(folder)) => options.extend([
             "ControlMaster=auto".to_owned(),
-            format!("ControlPath={}", quoted(&format!("{}/%C", folder.replace('%', "%%")))),
+            format!("ControlPath={}", quoted(&format!("{}/{key}%C", folder.replace('%', "%%")))),
             "ControlPersist=60".to_owned(),
         ]),
         (Connection::Shared, None) => {}
@@ -91,6 +98,11 @@ pub fn connect(ssh: &Ssh, host: &str, kept: &Kept, asks: Asks, connection: Conne
     }
     argv.extend(["-l".to_owned(), ssh.user.clone(), "--".to_owned(), host.to_owned()]);
     argv
+}
+
+/// The option that names an agent.
+pub fn agent(socket: &str) -> String {
+    format!("IdentityAgent={}", quoted(socket))
 }
 
 /// A value of an option that may hold spaces (`ssh_config`(5), "Arguments may optionally be enclosed in double quotes").
@@ -193,6 +205,23 @@ impl Why {
             Self::Denied => "is your key among its authorized keys, and `ssh.user` the right one?",
             Self::Lost => "try again; if it stays so, look at the machine's console",
         }
+    }
+}
+
+/// What is said of a machine whose sudo wants a password that nobody was asked for.
+pub const SUDO_ASKS: &str = "sudo wants a password";
+
+/// What is said of a machine whose sudo did not take the password.
+pub const SUDO_REFUSES: &str = "sudo did not take the password";
+
+/// What to try when a machine does not let us in and says this.
+pub fn denied_advice(said: &str) -> &'static str {
+    if said.starts_with(SUDO_ASKS) {
+        "run again with `--ask-sudo-password`, or let sudo ask nothing and set `ssh.sudo: passwordless`"
+    } else if said.starts_with(SUDO_REFUSES) {
+        "it is not tried again in this run, so that no account is locked: run again with the right one"
+    } else {
+        Why::Denied.advice()
     }
 }
 
@@ -301,6 +330,18 @@ mod tests {
         assert!(argv.contains(&"StrictHostKeyChecking=yes".to_owned()), "there is nothing to ask a person");
         assert!(argv.contains(&"UserKnownHostsFile=\"/state/of me/known_hosts\"".to_owned()));
         assert!(argv.contains(&"GlobalKnownHostsFile=/dev/null".to_owned()));
+    }
+
+    #[test]
+    fn a_connection_is_not_shared_across_a_change_of_the_configured_host_key() {
+        let path = |key: Option<&str>| {
+            let ssh = Ssh { host_key: key.map(str::to_owned), ..Ssh::root_at(None) };
+            let argv = connect(&ssh, "h", &kept(), Asks::Nobody, Connection::Shared);
+            argv.into_iter().find(|word| word.starts_with("ControlPath=")).unwrap()
+        };
+        assert_eq!(path(None), "ControlPath=\"/run/user/0/nix8s/%C\"");
+        assert_ne!(path(Some("ssh-ed25519 A")), path(Some("ssh-ed25519 B")));
+        assert_eq!(path(Some("ssh-ed25519 A")), path(Some("ssh-ed25519 A\n")));
     }
 
     /// N-04: a text that reaches a machine is one argument there, whatever it holds.

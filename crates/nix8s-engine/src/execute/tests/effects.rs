@@ -57,6 +57,11 @@ fn install() -> Effect {
     }
 }
 
+/// What is installed is in the store here.
+fn builds(fakes: &Fakes) {
+    fakes.exec.on("nix build", [says("/nix/store/disko".to_owned()), says(system("a").to_string())]);
+}
+
 fn switch() -> Effect {
     Effect::Switch { machine: name("w1"), system: system("b"), reboot: Reboot::Auto, action: Action::Switch }
 }
@@ -86,6 +91,7 @@ fn cordoned(fakes: &Fakes, pods: Vec<Pod>) {
 #[tokio::test(start_paused = true)]
 async fn a_machine_that_denies_being_the_planned_one_is_not_installed() {
     let fakes = Fakes::new();
+    builds(&fakes);
     fakes.exec.on("confirm", [fails(on_node::NOT_CONFIRMED, "disk QM00001 is not there")]);
     let failure = failure(run(&fakes, Distribution::K3s, install()).await);
     assert_eq!(failure.class, FailureClass::Permanent);
@@ -96,10 +102,47 @@ async fn a_machine_that_denies_being_the_planned_one_is_not_installed() {
 #[tokio::test(start_paused = true)]
 async fn n_02_a_machine_that_cannot_be_asked_is_not_installed() {
     let fakes = Fakes::new();
+    builds(&fakes);
     fakes.exec.on("confirm", [Reply::Error(ExecError::Lost)]);
     let failure = failure(run(&fakes, Distribution::K3s, install()).await);
     assert_eq!(failure.class, FailureClass::Transient);
     assert!(fakes.exec.ran("nixos-anywhere").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_system_that_is_not_the_planned_one_is_not_installed() {
+    let fakes = Fakes::new();
+    fakes.exec.on("nix build", [says("/nix/store/disko".to_owned()), says(system("b").to_string())]);
+    let failure = failure(run(&fakes, Distribution::K3s, install()).await);
+    assert_eq!(failure.class, FailureClass::Permanent);
+    assert!(failure.message.contains("building gave /nix/store/b"), "{failure:?}");
+    assert!(fakes.exec.ran("confirm").is_empty());
+}
+
+/// What an installer showed is not what the machine shows from then on; that it is still accepted undoes nothing.
+#[tokio::test(start_paused = true)]
+async fn an_installation_ends_by_forgetting_the_installers_host_key() {
+    let fakes = Fakes::new();
+    builds(&fakes);
+    fakes.exec.on("secrets files", [says("{}".to_owned())]);
+    fakes.exec.on("secrets settled", [fails(1, "error: no room")]);
+    let note = run(&fakes, Distribution::K3s, install()).await.unwrap();
+    assert!(note.unwrap().contains("no room"));
+    assert_eq!(fakes.exec.ran("secrets settled").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_installation_that_failed_names_its_log() {
+    let fakes = Fakes::new();
+    builds(&fakes);
+    fakes.exec.on("secrets files", [says("{}".to_owned())]);
+    fakes.exec.on("nixos-anywhere", [fails(1, "error: disko broke off")]);
+    fakes.store.write("nodes/w1/install.log", b"all of it").unwrap();
+    let failure = failure(run(&fakes, Distribution::K3s, install()).await);
+    assert!(
+        failure.message.ends_with("disko broke off; all of it is in /nodes/w1/install.log"),
+        "{failure:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

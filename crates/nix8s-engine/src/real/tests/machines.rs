@@ -11,11 +11,18 @@ use std::time::Duration;
 
 use nix8s_core::model::MachineName;
 use nix8s_core::model::Ssh;
+use nix8s_core::model::Sudo;
+use nix8s_core::secret::Redacted;
 use nix8s_core::tool::Command;
 use nix8s_core::tool::File;
 use nix8s_core::tool::Host;
+use nix8s_core::tool::nixos_anywhere;
+use nix8s_core::tool::secrets;
+use nix8s_core::tool::ssh::SUDO_ASKS;
+use nix8s_core::tool::ssh::SUDO_REFUSES;
 use tempfile::TempDir;
 
+use super::super::Given;
 use super::super::Machines;
 use super::super::NotAccepted;
 use super::super::Processes;
@@ -107,9 +114,11 @@ impl Server {
 fn serve(folder: &Path, port: u16) -> (Child, Arc<Mutex<Vec<String>>>) {
     let at = |name: &str| folder.join(name).display().to_string();
     let settings = format!(
-        "ListenAddress 127.0.0.1\nPort {port}\nHostKey {}\nAuthorizedKeysFile {}\nStrictModes no\nUsePAM no\nPidFile none\n",
+        "ListenAddress 127.0.0.1\nPort {port}\nHostKey {}\nAuthorizedKeysFile {}\nStrictModes no\nUsePAM no\nPidFile none\n\
+         SetEnv PATH={}:/usr/sbin:/usr/bin:/sbin:/bin\n",
         at("host"),
-        at("id.pub")
+        at("id.pub"),
+        at("programs")
     );
     std::fs::write(folder.join("sshd_config"), settings).unwrap();
     let own = "mount -t tmpfs none /var/lib && exec \"$@\"";
@@ -274,4 +283,118 @@ async fn our_own_program_is_put_on_a_machine_that_does_not_have_it() {
     assert!(output.stdout.contains("our_own_program_is_put"), "{output:?}");
     let there = machines.run(&on(&ssh, &["sh", "-c", "ls -A /var/lib/nix8s/bin"])).await.unwrap().stdout;
     assert_eq!(there.lines().count(), 1, "{there}");
+}
+
+/// A sudo that wants a password, and takes one line for it.
+const SUDO: &str = "#!/bin/sh\necho \"$*\" >> \"${0%/*}/called\"\n[ \"$1\" = -S ] || { echo 'sudo: a password is required' >&2; exit 1; }\n\
+    IFS= read -r password\n[ \"$password\" = hunter2 ] || { echo 'sudo: 1 incorrect password attempt' >&2; exit 1; }\n\
+    shift 4\nexec \"$@\"\n";
+
+fn with_sudo(server: &Server) {
+    let folder = server.folder.path().join("programs");
+    std::fs::create_dir(&folder).unwrap();
+    let path = folder.join("sudo");
+    std::fs::write(&path, SUDO).unwrap();
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+}
+
+#[tokio::test]
+async fn a_password_for_sudo_goes_by_standard_input_and_is_not_tried_twice_when_it_is_wrong() {
+    let Some(server) = Server::start() else { return };
+    with_sudo(&server);
+    let ssh = Ssh { sudo: Sudo::Password, ..server.ssh(true) };
+    let machines = |password: Option<&str>| {
+        server.machines().logging_in(Given { keys: None, password: password.map(Into::into) })
+    };
+    let calls = || std::fs::read_to_string(server.at("programs/called")).unwrap_or_default();
+    let hello = on(&ssh, &["cat"]).reading("hello");
+
+    let denied = machines(None).run(&hello).await.unwrap_err();
+    assert_eq!(denied, ExecError::Denied { said: SUDO_ASKS.to_owned() });
+    assert_eq!(calls(), "", "nobody was asked for it, so sudo is not");
+    let without = on(&Ssh { sudo: Sudo::Passwordless, ..ssh.clone() }, &["true"]);
+    let denied = machines(None).run(&without).await.unwrap_err();
+    assert!(matches!(&denied, ExecError::Denied { said } if said.starts_with(SUDO_ASKS)), "{denied:?}");
+
+    let right = machines(Some("hunter2"));
+    for _ in 0..2 {
+        assert_eq!(right.run(&hello).await.unwrap().stdout, "hello");
+    }
+    assert!(!calls().contains("hunter2"), "{}", calls());
+
+    let (wrong, before) = (machines(Some("hunter3")), calls().lines().count());
+    for _ in 0..3 {
+        let denied = wrong.run(&hello).await.unwrap_err();
+        assert!(
+            matches!(&denied, ExecError::Denied { said } if said.starts_with(SUDO_REFUSES)),
+            "{denied:?}"
+        );
+    }
+    assert_eq!(calls().lines().count(), before + 1);
+}
+
+/// What prints the keys to log in with: those of a file.
+fn keys(server: &Server, names: &[&str]) -> Given {
+    let keys: Vec<Redacted> =
+        names.iter().map(|name| std::fs::read_to_string(server.at(name)).unwrap().into()).collect();
+    std::fs::write(server.at("keys.json"), secrets::print_logins(&keys).expose()).unwrap();
+    Given {
+        keys: Some(Command::here(["cat".to_owned(), server.at("keys.json")], Duration::from_secs(60))),
+        password: None,
+    }
+}
+
+#[tokio::test]
+async fn the_deploy_key_lets_in_and_the_users_own_keys_still_do() {
+    let Some(server) = Server::start() else { return };
+    let without = Ssh { key_file: None, ..server.ssh(true) };
+    let denied = server.machines().run(&on(&without, &["true"])).await;
+    assert!(matches!(denied, Err(ExecError::Denied { .. })), "{denied:?}");
+    let machines = server.machines().logging_in(keys(&server, &["id"]));
+    assert_eq!(machines.run(&on(&without, &["echo", "in"])).await.unwrap().stdout, "in\n");
+    // A program that reaches the machine by itself finds the agent.
+    let command = Command::here(["ssh-add", "-l"], Duration::from_secs(60));
+    let command = Command { reaches: Some((name(), without.clone())), ..command };
+    assert!(machines.run(&command).await.unwrap().stdout.contains("ED25519"));
+
+    // A machine that does not know it yet is reached as before.
+    key(&server.folder.path().join("other"));
+    let machines = server.machines().logging_in(keys(&server, &["other"]));
+    assert_eq!(machines.run(&on(&server.ssh(true), &["echo", "in"])).await.unwrap().stdout, "in\n");
+    let broken = Given { keys: Some(Command::here(["false"], Duration::from_secs(60))), password: None };
+    std::fs::write(server.at("keys.json"), "no keys, and maybe a secret").unwrap();
+    for given in [broken, Given { password: None, keys: keys_of(&server) }] {
+        let machines = server.machines().logging_in(given);
+        let denied = machines.run(&on(&without, &["true"]).over_new_connection()).await.unwrap_err();
+        assert!(denied.to_string().contains("the deploy key could not be used"), "{denied}");
+        assert!(!denied.to_string().contains("maybe a secret"), "{denied}");
+    }
+}
+
+fn keys_of(server: &Server) -> Option<Command> {
+    Some(Command::here(["cat".to_owned(), server.at("keys.json")], Duration::from_secs(60)))
+}
+
+/// N-24: nixos-anywhere says that no host key shall be checked.
+#[tokio::test]
+async fn n_24_a_program_that_checks_no_host_key_is_made_to() {
+    let Some(mut server) = Server::start() else { return };
+    let ssh = server.ssh(true);
+    let careless = |ssh: &Ssh| {
+        let port = server.port.to_string();
+        let id = server.at("id");
+        let options = ["-o", "UserKnownHostsFile=/dev/null", "-o", "StrictHostKeyChecking=no"];
+        let target = ["-p", &port, "-i", &id, "root@127.0.0.1", "echo", "in"];
+        let argv = ["ssh"].into_iter().chain(options).chain(target);
+        let mut command = Command::here(argv, Duration::from_secs(60));
+        command.files.insert("bin/ssh".to_owned(), nixos_anywhere::wrapper(ssh));
+        Command { reaches: Some((name(), ssh.clone())), ..command }
+    };
+    let (before, machines) = (careless(&ssh), server.machines());
+    let output = machines.run(&before).await.unwrap();
+    assert_eq!((output.status, output.stdout.as_str()), (0, "in\n"), "{output:?}");
+    server.lie();
+    let output = machines.run(&before).await.unwrap();
+    assert_eq!((output.status, output.stdout.as_str()), (255, ""), "{output:?}");
+    assert!(output.stderr.contains("REMOTE HOST IDENTIFICATION HAS CHANGED"), "{output:?}");
 }

@@ -12,7 +12,11 @@ use super::Processes;
 use super::leftover;
 use crate::port::Exec;
 use crate::port::Store;
+use crate::state::dir::Access;
+use crate::state::dir::Kind;
+use crate::state::dir::StateDir;
 use crate::state::layout;
+use crate::state::lock::Holder;
 use crate::state::memory::Memory;
 
 fn bash(text: &str) -> Command {
@@ -52,6 +56,32 @@ async fn its_files_are_ours_alone_and_gone_afterwards() {
     let lines: Vec<&str> = output.stdout.lines().collect();
     assert_eq!(lines[..2], ["600", "700"]);
     assert!(!std::path::Path::new(lines[2]).exists());
+}
+
+/// What nixos-anywhere says about a machine is more than an error can hold.
+#[tokio::test]
+async fn all_that_an_installation_prints_is_in_a_log_that_is_ours_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let cluster = "prod".parse().unwrap();
+    let holder = Holder::this("test", jiff::Timestamp::UNIX_EPOCH);
+    let state = StateDir::open(folder.path(), &cluster, Kind::Real, Access::Plan(holder)).unwrap();
+    let state: Arc<dyn Store> = Arc::new(state);
+    let processes = Processes::on_record(folder.path().to_owned(), Arc::clone(&state));
+    let machine = "prod-w1".parse().unwrap();
+    let told = |text: &str| Command { log: Some("prod-w1".parse().unwrap()), ..bash(text) };
+    processes.run(&told("echo once")).await.unwrap();
+    processes.run(&told("seq 100000; echo wrong >&2; exit 1")).await.unwrap();
+    let path = state.root().unwrap().join(layout::install_log(&machine));
+    let log = std::fs::read_to_string(&path).unwrap();
+    assert!(
+        log.starts_with("1\n2\n3\n") && log.contains("\n100000\n") && log.contains("wrong\n"),
+        "{}",
+        log.len()
+    );
+    assert_eq!(
+        std::os::unix::fs::PermissionsExt::mode(&path.metadata().unwrap().permissions()) & 0o777,
+        0o600
+    );
 }
 
 #[tokio::test]

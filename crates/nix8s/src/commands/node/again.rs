@@ -19,7 +19,6 @@ use nix8s_engine::state::marker;
 use super::change::told;
 use crate::commands::Cx;
 use crate::commands::complete;
-use crate::commands::needs_machines;
 use crate::commands::project;
 use crate::commands::remembered;
 use crate::commands::remembered::Found;
@@ -30,10 +29,10 @@ use crate::report::words;
 
 const REBUILD_EXAMPLES: &str = "\
 Examples:
-  nix8s node rebuild w3 --simulate         its system is rolled out again by the next apply
-  nix8s node rebuild --all --simulate      every machine's, rolling
-  nix8s node rebuild w3 --action boot --simulate    it starts into it with its next restart
-  nix8s node rebuild w3 --action test --simulate    it runs it until its next restart
+  nix8s node rebuild w3                  its system is rolled out again by the next apply
+  nix8s node rebuild --all               every machine's, rolling
+  nix8s node rebuild w3 --action boot    it starts into it with its next restart
+  nix8s node rebuild w3 --action test    it runs it until its next restart
 
 Without --action as `provisioning.nixos-rebuild.action` says for machines of that provisioner, and by a switch for others.
 The same happens when `nodes/NODE/config-hash` is removed from the state directory.";
@@ -79,9 +78,9 @@ impl How {
 
 const REINSTALL_EXAMPLES: &str = "\
 Examples:
-  nix8s node reinstall w3 --simulate                its system and etcd disks are erased
-  nix8s node reinstall w3 --erase all --simulate    its data disks too
-  nix8s node reinstall w3 --undo --simulate         it stays as it is
+  nix8s node reinstall w3                its system and etcd disks are erased
+  nix8s node reinstall w3 --erase all    its data disks too
+  nix8s node reinstall w3 --undo         it stays as it is
 
 The next `apply` shows it in its plan and asks: the machine leaves its cluster in order, is erased, installed and joins
 again. This names the machine, so that `apply --yes` may erase it; that it leaves is for `policy.remove` to allow.";
@@ -124,7 +123,7 @@ impl Scope {
 
 const RETRY_EXAMPLES: &str = "\
 Example:
-  nix8s node retry w3 --simulate";
+  nix8s node retry w3";
 
 /// Try again what was given up on a machine, after mending it; bad systems are forgiven
 #[derive(Debug, clap::Args)]
@@ -139,7 +138,6 @@ pub struct RetryArgs {
 pub fn rebuild(cx: &Cx<'_>, args: &RebuildArgs) -> Result<Exit, CliError> {
     let RebuildArgs { node, all: _, cluster, action } = args;
     let action = action.map(How::action);
-    needs_machines(cx.global, "node rebuild")?;
     let found: Vec<Found> = match node {
         Some(node) => {
             let found = remembered::machine(cx, node)?;
@@ -168,7 +166,6 @@ pub fn rebuild(cx: &Cx<'_>, args: &RebuildArgs) -> Result<Exit, CliError> {
 /// Records that a machine may be erased and installed once more.
 pub fn reinstall(cx: &Cx<'_>, args: &ReinstallArgs) -> Result<Exit, CliError> {
     let ReinstallArgs { node, erase, undo } = args;
-    needs_machines(cx.global, "node reinstall")?;
     let found = remembered::machine(cx, node)?;
     let scope = (!undo).then_some(erase.scope());
     let machine = configured(&found)?.clone();

@@ -7,7 +7,6 @@ use serde_json::json;
 
 use crate::commands::Cx;
 use crate::commands::complete;
-use crate::commands::needs_machines;
 use crate::commands::remembered;
 use crate::commands::remembered::Found;
 use crate::commands::world;
@@ -19,8 +18,8 @@ use crate::report::json as document;
 
 const DELETE_EXAMPLES: &str = "\
 Examples:
-  nix8s node delete w3 --simulate          drained and cleaned by the next apply
-  nix8s node delete w3 --lost --simulate   it is gone for good: nothing on it is touched";
+  nix8s node delete w3          drained and cleaned by the next apply
+  nix8s node delete w3 --lost   it is gone for good: nothing on it is touched";
 
 /// Let a machine leave its cluster: the next `apply` drains it, takes it out of etcd, cleans it and deletes its node
 #[derive(Debug, clap::Args)]
@@ -36,7 +35,7 @@ pub struct DeleteArgs {
 
 const UNDELETE_EXAMPLES: &str = "\
 Example:
-  nix8s node undelete w3 --simulate";
+  nix8s node undelete w3";
 
 /// Take a removal back, or let a removed machine come back
 #[derive(Debug, clap::Args)]
@@ -50,7 +49,6 @@ pub struct UndeleteArgs {
 /// Marks a machine for removal.
 pub fn delete(cx: &Cx<'_>, args: &DeleteArgs) -> Result<Exit, CliError> {
     let DeleteArgs { node, lost } = args;
-    needs_machines(cx.global, "node delete")?;
     let found = remembered::machine(cx, node)?;
     let (leaving, text) = if *lost {
         (Leaving::Lost, "is taken for lost: the next apply removes what the cluster remembers of it")
@@ -66,7 +64,6 @@ pub fn delete(cx: &Cx<'_>, args: &DeleteArgs) -> Result<Exit, CliError> {
 /// Takes a removal back.
 pub fn undelete(cx: &Cx<'_>, args: &UndeleteArgs) -> Result<Exit, CliError> {
     let UndeleteArgs { node } = args;
-    needs_machines(cx.global, "node undelete")?;
     let found = remembered::machine(cx, node)?;
     let marked = marker::undelete(&*found.cluster.state, &found.machine);
     marked.map_err(|error| world::unreadable(&found.cluster.state, error))?;

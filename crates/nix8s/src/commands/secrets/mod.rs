@@ -1,10 +1,13 @@
 //! `nix8s secrets`.
 
 mod check;
+mod deliver;
 mod edit;
 mod files;
 mod generate;
+mod logins;
 mod rotate;
+mod settled;
 mod show;
 
 use std::collections::BTreeSet;
@@ -44,8 +47,13 @@ enum Verb {
     Show(show::ShowArgs),
     Edit(edit::EditArgs),
     Rotate(rotate::RotateArgs),
+    Deliver(deliver::DeliverArgs),
     #[command(hide = true)]
     Files(files::FilesArgs),
+    #[command(hide = true)]
+    Logins(logins::LoginsArgs),
+    #[command(hide = true)]
+    Settled(settled::SettledArgs),
 }
 
 /// Whose secrets.
@@ -73,7 +81,10 @@ pub fn run(cx: &Cx<'_>, args: &SecretsArgs) -> Result<Exit, CliError> {
         Verb::Show(args) => show::run(cx, args),
         Verb::Edit(args) => edit::run(cx, args),
         Verb::Rotate(args) => rotate::run(cx, args),
+        Verb::Deliver(args) => deliver::run(cx, args),
         Verb::Files(args) => files::run(cx, args),
+        Verb::Logins(args) => logins::run(cx, args),
+        Verb::Settled(args) => settled::run(cx, args),
     }
 }
 

@@ -3,6 +3,7 @@
 use nix8s_core::model::Cluster;
 use nix8s_core::observed::Secret;
 use nix8s_core::secret::follow;
+use nix8s_core::secret::is_key;
 use nix8s_core::secret::kept::Unchanged;
 use serde_json::json;
 
@@ -104,6 +105,11 @@ fn refused(secret: &Secret, why: Unchanged) -> CliError {
 }
 
 fn told(cluster: &Cluster, secret: &Secret) -> String {
+    if is_key(secret) {
+        return format!(
+            "{secret} has a new value. `nix8s secrets deliver` brings it to its machines; until then both count.\n"
+        );
+    }
     let mut text = format!("{secret} has a new value. What follows, which this version leaves to you:\n");
     for follow in follow::follows(cluster, secret) {
         let machines: Vec<String> = follow.machines.iter().map(ToString::to_string).collect();

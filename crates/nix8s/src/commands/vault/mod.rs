@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use nix8s_core::model::Cluster;
+use nix8s_core::model::Machine;
 use nix8s_core::model::MachineName;
 use nix8s_core::model::SecretProvider;
 use nix8s_core::observed::Secret;
@@ -246,6 +247,15 @@ impl Vault {
     /// Host keys that are ours go where ssh looks for them: of the machine that is given its own now, and of those that
     /// have it. Machines that are installed side by side are each given theirs by a process of its own.
     pub fn know_hosts(&self, publics: &Publics, given: Option<&MachineName>) -> Result<(), CliError> {
+        self.change_hosts(|existing| known_hosts::merge(existing, &self.cluster, publics, given))
+    }
+
+    /// What was accepted of a machine that shows its own key by now counts no more.
+    pub fn settle(&self, machine: &Machine) -> Result<(), CliError> {
+        self.change_hosts(|existing| known_hosts::settled(existing, machine))
+    }
+
+    fn change_hosts(&self, change: impl FnOnce(&str) -> String) -> Result<(), CliError> {
         let path = self.state.join(KNOWN_HOSTS);
         let _held = file::hold(&self.state).map_err(|error| {
             CliError::new(Exit::Failed, format!("could not lock {}", self.state.display())).because(error)
@@ -259,7 +269,7 @@ impl Vault {
                 );
             }
         };
-        let text = known_hosts::merge(&existing, &self.cluster, publics, given);
+        let text = change(&existing);
         if text == existing {
             return Ok(());
         }
