@@ -104,6 +104,14 @@ impl Drop for Watched<'_> {
     }
 }
 
+/// What this process runs, also when another version has been put in its place since it began.
+fn program() -> io::Result<PathBuf> {
+    // By its number: what runs it may be another program, whose `self` that would be.
+    let running = PathBuf::from(format!("/proc/{}/exe", std::process::id()));
+    let is_this = std::fs::read_link(&running).ok() == std::fs::read_link("/proc/self/exe").ok();
+    if is_this && running.exists() { Ok(running) } else { std::env::current_exe() }
+}
+
 /// This program, as machines get it.
 #[derive(Debug)]
 struct Own {
@@ -152,7 +160,7 @@ impl Machines {
         if let Some(own) = self.own.get() {
             return Ok(own);
         }
-        let path = std::env::current_exe()?;
+        let path = program()?;
         let digest = digest::sha256(&std::fs::read(&path)?);
         let name = format!("nix8s-{}-{}", env!("CARGO_PKG_VERSION"), &digest[..16]);
         Ok(self.own.get_or_init(|| Own { path, name, digest }))
@@ -229,7 +237,7 @@ impl Machines {
             command.to_mut().files.insert(KNOWN_HOSTS.to_owned(), File::private(keys));
         }
         if command.argv.first().is_some_and(|program| program == "nix8s") {
-            let program = std::env::current_exe()?.display().to_string();
+            let program = program()?.display().to_string();
             // What this nix8s was told holds for that one too.
             let told = self.told.iter().map(|(name, value)| format!("{name}={value}"));
             let own: Vec<String> = std::iter::once("env".to_owned()).chain(told).chain([program]).collect();

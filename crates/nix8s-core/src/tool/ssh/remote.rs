@@ -53,7 +53,9 @@ pub fn remote(command: &Command, nix8s: &str, sudo: Sudo, password: Option<&str>
 pub fn put(nix8s: &str, digest: &str, sudo: Sudo, password: Option<&str>) -> Remote {
     let text = format!(
         r#"set -e; umask 022; mkdir -p {PROGRAMS}; cd {PROGRAMS}; n={nix8s}; t=".$n.$$"; cat >"$t"; {}; {}; {}"#,
-        format_args!(r#"echo "{digest}  $t" | sha256sum -c --status || {{ rm -f "$t"; exit 1; }}"#),
+        format_args!(
+            r#"echo "{digest}  $t" | sha256sum -c --status || {{ rm -f "$t"; echo "what arrived is not what was sent" >&2; exit 1; }}"#
+        ),
         r#"chmod 755 "$t"; mv -f "$t" "$n""#,
         r#"find . -name "nix8s-*" -atime +30 -delete"#,
     );
