@@ -105,7 +105,7 @@ impl Drop for Watched<'_> {
 }
 
 /// What this process runs, also when another version has been put in its place since it began.
-fn program() -> io::Result<PathBuf> {
+pub(super) fn program() -> io::Result<PathBuf> {
     // By its number: what runs it may be another program, whose `self` that would be.
     let running = PathBuf::from(format!("/proc/{}/exe", std::process::id()));
     let is_this = std::fs::read_link(&running).ok() == std::fs::read_link("/proc/self/exe").ok();

@@ -103,39 +103,6 @@ fn a_cluster_with_machines_is_refused_with_what_is_possible() {
     assert!(!project.path().join("state").exists(), "a refusal leaves no trace");
 }
 
-/// nix8s runs itself, and puts itself on machines: as the version that it is.
-#[test]
-fn a_loop_goes_on_when_another_version_takes_its_place() {
-    let project = alone("  activationScripts: {}\n");
-    let program = project.path().join("program");
-    std::fs::copy(env!("CARGO_BIN_EXE_nix8s"), &program).unwrap();
-    let usual = project.command(&["run", "-o", "json"]);
-    let mut command = std::process::Command::new(&program);
-    command
-        .env_clear()
-        .args(usual.get_args())
-        .envs(usual.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    command.current_dir(usual.get_current_dir().unwrap_or(project.path()));
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
-    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
-    let mut rests = || loop {
-        let line: serde_json::Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
-        assert_ne!(line["type"], "warning", "{line}");
-        if line["type"] == "rested" {
-            break;
-        }
-    };
-    rests();
-    std::fs::write(project.path().join("other"), "#!/bin/false\n").unwrap();
-    std::fs::rename(project.path().join("other"), &program).unwrap();
-    let configuration = project.path().join("nix8s.yaml");
-    let text = std::fs::read_to_string(&configuration).unwrap();
-    std::fs::write(&configuration, format!("{text}\n# changed\n")).unwrap();
-    rests();
-    rustix::process::kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(0));
-}
-
 #[test]
 fn only_the_phase_that_is_named_is_carried_out() {
     let project = alone(

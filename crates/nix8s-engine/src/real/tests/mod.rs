@@ -35,6 +35,25 @@ fn lives(pid: &str) -> bool {
     stat.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
 }
 
+/// Another version may be put in its place while it runs.
+#[test]
+fn the_program_that_runs_is_found_when_its_file_is_gone() {
+    const ITSELF: &str = "NIX8S_TEST_IN_A_COPY";
+    let own = std::env::current_exe().unwrap();
+    if std::env::var_os(ITSELF).is_some() {
+        std::fs::remove_file(&own).unwrap();
+        assert!(std::fs::read(super::machines::program().unwrap()).unwrap().starts_with(b"\x7fELF"));
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("copy");
+    std::fs::copy(own, &copy).unwrap();
+    let mut command = std::process::Command::new(&copy);
+    command.args(["--exact", "real::tests::the_program_that_runs_is_found_when_its_file_is_gone"]);
+    assert!(command.env(ITSELF, "1").status().unwrap().success());
+    assert!(!copy.exists(), "it was run");
+}
+
 #[tokio::test]
 async fn a_program_answers_with_status_and_both_its_outputs() {
     let folder = tempfile::tempdir().unwrap();
