@@ -162,19 +162,24 @@ fn a_host_is_installed_over_ssh_and_comes_back_as_nixos() {
         "mkdir -p -m 700 extra/var/lib/nix8s; echo '{\"booted\":false}' > extra/var/lib/nix8s/identity.json
         umask 077; echo secret > extra/var/lib/nix8s/token",
     );
-    let command = "nixos-anywhere --flake \"$HOME/flake#nix8sConfigurations.prod.\\\"1.34.2\\\".w1\" --target-host root@w1 \
-        --copy-host-keys --extra-files extra --chown /var/lib/nix8s/token 0:42 --phases kexec,disko,install,reboot";
+    let options = "--copy-host-keys --extra-files extra --chown /var/lib/nix8s/token 0:42 --phases kexec,disko,install,reboot";
+    let command = format!("nixos-anywhere --store-paths /nix {system} --target-host root@w1 {options}");
 
-    // It verifies whom it talks to if it is told how.
+    // It verifies whom it talks to if the ssh that it finds does.
     w1.lie();
-    let verify = "--ssh-option StrictHostKeyChecking=yes --ssh-option UserKnownHostsFile=.ssh/known_hosts";
+    done(
+        &lab,
+        "mkdir bin; printf '#!/bin/sh\\nexec /usr/bin/ssh -o StrictHostKeyChecking=yes -o UserKnownHostsFile=%s/.ssh/known_hosts \"$@\"\\n' \"$HOME\" > bin/ssh
+        chmod 755 bin/ssh",
+    );
+    let verify = "export PATH=$PWD/bin:$PATH;";
     // It tries for ever.
     let watch =
         "until grep -q 'Host key verification failed' log; do kill -0 $pid; sleep 0.1; done; kill $pid";
-    done(&lab, &format!("{command} {verify} > log 2>&1 & pid=$!; {watch}"));
+    done(&lab, &format!("{verify} {command} > log 2>&1 & pid=$!; {watch}"));
     w1.be_honest();
 
-    let (code, stdout, said) = operator(&lab, &format!("{command} {verify}"));
+    let (code, stdout, said) = operator(&lab, &format!("{verify} {command}"));
     assert_eq!(code, 0, "{stdout}{said}");
     w1.wait_for_boot();
     assert_eq!(running(&w1), system);
