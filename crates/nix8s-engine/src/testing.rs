@@ -135,23 +135,8 @@ pub fn probe(machine: &str) -> Probe {
         installation: "i1".to_owned(),
         booted: true,
     };
-    Probe {
-        os: Os::NixOs { release: "26.05".to_owned() },
-        hardware: hardware(machine),
-        mark: Some(mark),
-        running: None,
-        copied: BTreeSet::new(),
-        boots: None,
-        armed: false,
-        kubelet: true,
-        datastore: false,
-        distribution_state: false,
-        membership: None,
-        components: None,
-        etcd: None,
-        clock: None,
-        space: Vec::new(),
-    }
+    let os = Os::NixOs { release: "26.05".to_owned() };
+    Probe { mark: Some(mark), kubelet: true, ..Probe::bare(os, hardware(machine)) }
 }
 
 /// The hardware of a machine.

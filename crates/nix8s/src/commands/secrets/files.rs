@@ -1,7 +1,5 @@
 //! `nix8s secrets files`: what an installation puts onto a machine, for nix8s itself.
 
-use std::io::IsTerminal;
-
 use nix8s_core::secret::delivery;
 use nix8s_core::tool::secrets;
 
@@ -11,7 +9,6 @@ use crate::commands::reach;
 use crate::commands::vault;
 use crate::error::CliError;
 use crate::error::Exit;
-use crate::output::Format;
 
 const EXAMPLES: &str = "\
 Example:
@@ -30,12 +27,7 @@ pub struct FilesArgs {
 /// Prints them.
 pub fn run(cx: &Cx<'_>, args: &FilesArgs) -> Result<Exit, CliError> {
     let FilesArgs { cluster, machine } = args;
-    if cx.out.format != Format::Json || std::io::stdout().is_terminal() {
-        let message = "`secrets files` is read by programs: it needs `-o json` and a pipe";
-        return Err(
-            CliError::new(Exit::Usage, message).hint("`nix8s secrets show --reveal` shows values to people.")
-        );
-    }
+    super::for_programs(cx, "files")?;
     let fleet = project::fleet(cx)?;
     let cluster = project::changing(&fleet, Some(cluster))?;
     let machine = reach::machine(&fleet, machine)?.machine;

@@ -1,7 +1,5 @@
 //! `nix8s secrets logins`: the keys that a run logs in with, for nix8s itself.
 
-use std::io::IsTerminal;
-
 use nix8s_core::secret::delivery;
 use nix8s_core::tool::secrets;
 
@@ -10,7 +8,6 @@ use crate::commands::project;
 use crate::commands::vault;
 use crate::error::CliError;
 use crate::error::Exit;
-use crate::output::Format;
 
 const EXAMPLES: &str = "\
 Example:
@@ -27,12 +24,7 @@ pub struct LoginsArgs {
 /// Prints them; none, as long as there are none.
 pub fn run(cx: &Cx<'_>, args: &LoginsArgs) -> Result<Exit, CliError> {
     let LoginsArgs { cluster } = args;
-    if cx.out.format != Format::Json || std::io::stdout().is_terminal() {
-        let message = "`secrets logins` is read by programs: it needs `-o json` and a pipe";
-        return Err(
-            CliError::new(Exit::Usage, message).hint("`nix8s secrets show --reveal` shows values to people.")
-        );
-    }
+    super::for_programs(cx, "logins")?;
     let fleet = project::fleet(cx)?;
     let cluster = project::changing(&fleet, Some(cluster))?;
     let keys = delivery::login_keys(&vault::open(cx, &cluster)?.read()?.all());

@@ -11,6 +11,7 @@ mod settled;
 mod show;
 
 use std::collections::BTreeSet;
+use std::io::IsTerminal;
 use std::sync::Arc;
 
 use clap_complete::engine::ArgValueCandidates;
@@ -25,6 +26,7 @@ use crate::commands::vault;
 use crate::commands::vault::Vault;
 use crate::error::CliError;
 use crate::error::Exit;
+use crate::output::Format;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -105,4 +107,13 @@ fn chosen(named: &[Secret], held: &Kept) -> Result<BTreeSet<Secret>, CliError> {
         }
     }
     Ok(named.iter().cloned().collect())
+}
+
+/// Values go to programs by a pipe, and never to a terminal by mistake.
+fn for_programs(cx: &Cx<'_>, verb: &str) -> Result<(), CliError> {
+    if cx.out.format == Format::Json && !std::io::stdout().is_terminal() {
+        return Ok(());
+    }
+    let message = format!("`secrets {verb}` is read by programs: it needs `-o json` and a pipe");
+    Err(CliError::new(Exit::Usage, message).hint("`nix8s secrets show --reveal` shows values to people."))
 }
