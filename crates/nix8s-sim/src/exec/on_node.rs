@@ -132,6 +132,7 @@ fn probe(world: &mut World, name: &MachineName) -> Output {
         armed: metal.switch.as_ref().is_some_and(|s| s.state == crate::world::metal::SwitchState::Armed),
         kubelet: kube.active,
         datastore: kube.datastore.is_some(),
+        sqlite: false,
         distribution_state: kube.state.is_some() || kube.datastore.is_some(),
         membership: if nixos { metal.membership.clone() } else { None },
         components: if k3s { version } else { kube.components },
