@@ -1,0 +1,46 @@
+{
+  description = "Bare metal to a Ready Kubernetes cluster on NixOS, from one declaration";
+
+  inputs = {
+    nixpkgs.url = "github:NixOS/nixpkgs/nixos-26.05";
+    flake-parts.url = "github:hercules-ci/flake-parts";
+    flake-parts.inputs.nixpkgs-lib.follows = "nixpkgs";
+    # Lays out disks.
+    disko.url = "github:nix-community/disko";
+    disko.inputs.nixpkgs.follows = "nixpkgs";
+  };
+
+  outputs =
+    inputs@{ self, nixpkgs, disko, flake-parts }:
+    let
+      nix8sLib = import ./nix/lib { inherit nixpkgs disko; };
+    in
+    flake-parts.lib.mkFlake { inherit inputs; } {
+      systems = [
+        "x86_64-linux"
+        "aarch64-linux"
+      ];
+      flake = {
+        lib = nix8sLib;
+        tests = import ./nix/tests {
+          inherit
+            nixpkgs
+            disko
+            flake-parts
+            self
+            ;
+        };
+        flakeModules = import ./nix { inherit nix8sLib; };
+        templates = {
+          default = {
+            path = ./templates/flake;
+            description = "Clusters in a flake";
+          };
+          yaml = {
+            path = ./templates/yaml;
+            description = "Clusters in YAML";
+          };
+        };
+      };
+    };
+}

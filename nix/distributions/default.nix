@@ -1,0 +1,1 @@
+{ k3s.module = { }; kubeadm.module = { }; k0s.module = { }; }

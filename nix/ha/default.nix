@@ -1,0 +1,1 @@
+{ keepalived = { }; kube-vip = { }; haproxy = { }; external = { }; none = { }; }

@@ -1,0 +1,36 @@
+# What flakes call: `nix8s.lib.…`.
+{ nixpkgs, disko }:
+let
+  inherit (nixpkgs) lib;
+  systems = import ./systems.nix { inherit nixpkgs disko lib; };
+  plain = import ./plain.nix { inherit lib; };
+
+  # A document through the options, so that what is wrong with it is said, and with what only Nix can add.
+  checked =
+    modules:
+    (lib.evalModules {
+      modules = [ ../options ] ++ modules;
+    }).config.nix8s;
+
+  outputs =
+    said:
+    let
+      all = systems {
+        inherit (said) document;
+        modulesFor = said.nixosModulesFor;
+      };
+    in
+    removeAttrs all [ "fleet" ] // { nix8s = plain said.document; };
+in
+{
+  inherit plain systems;
+
+  # The outputs of a flake whose configuration is a document (what `builtins.fromJSON` or the flake of a YAML project has);
+  # `modules` are further modules of the same options, for what only Nix can say.
+  fromDocument =
+    document:
+    {
+      modules ? [ ],
+    }:
+    outputs (checked ([ { nix8s = document; } ] ++ modules));
+}

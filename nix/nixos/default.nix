@@ -1,0 +1,7 @@
+# What every machine of ours has, whatever it does.
+{
+  imports = [
+    ../options/nixos.nix
+    ./system.nix
+  ];
+}
