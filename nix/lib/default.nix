@@ -13,9 +13,10 @@ let
     }).config.nix8s;
 
   outputs =
-    said:
+    root: said:
     let
       all = systems {
+        inherit root;
         inherit (said) document;
         modulesFor = said.nixosModulesFor;
       };
@@ -26,11 +27,13 @@ in
   inherit plain systems;
 
   # The outputs of a flake whose configuration is a document (what `builtins.fromJSON` or the flake of a YAML project has);
-  # `modules` are further modules of the same options, for what only Nix can say.
+  # `modules` are further modules of the same options, for what only Nix can say; `root` is the folder that the document's paths
+  # begin in.
   fromDocument =
     document:
     {
       modules ? [ ],
+      root ? null,
     }:
-    outputs (checked ([ { nix8s = document; } ] ++ modules));
+    outputs root (checked ([ { nix8s = document; } ] ++ modules));
 }
