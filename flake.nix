@@ -13,7 +13,7 @@
   outputs =
     inputs@{ self, nixpkgs, disko, flake-parts }:
     let
-      nix8sLib = import ./nix/lib { inherit nixpkgs disko; };
+      nix8sLib = import ./nix/lib { inherit nixpkgs disko package; };
       package = system: self.packages.${system}.nix8s;
     in
     flake-parts.lib.mkFlake { inherit inputs; } {
