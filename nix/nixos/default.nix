@@ -2,6 +2,11 @@
 {
   imports = [
     ../options/nixos.nix
+    ./base.nix
+    ./boot.nix
+    ./network.nix
+    ./swap.nix
     ./system.nix
+    ./users.nix
   ];
 }
