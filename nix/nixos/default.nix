@@ -2,6 +2,8 @@
 {
   imports = [
     ../options/nixos.nix
+    ./firewall.nix
+    ./membership.nix
     ./system.nix
   ];
 }
