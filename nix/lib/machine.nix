@@ -13,6 +13,8 @@ in
   cluster,
   node,
   modulesFor ? { },
+  # The folder that paths of the document begin in.
+  root ? null,
   # Modules of an image that installs this machine, instead of its own system's.
   instead ? null,
 }:
@@ -33,7 +35,17 @@ let
   ++ kubernetes
   ++ (modulesFor.${node.name} or [ ])
   ++ [ { _file = "clusters.${cluster.name}.members.${node.member}.nixos"; config = node.nixos; } ]
-  ++ node.nixosModules;
+  ++ map user node.nixosModules;
+
+  # In YAML a module is named by its path.
+  user =
+    module:
+    if !(builtins.isString module) || lib.hasPrefix "/" module then
+      module
+    else if root == null then
+      throw "clusters.${cluster.name}.members.${node.member}.nixosModules: ${module} is a text; in a flake, write the path itself: ./${module}"
+    else
+      root + "/${module}";
 in
 nixpkgs.lib.nixosSystem {
   specialArgs = {

@@ -12,6 +12,7 @@ in
 {
   document,
   modulesFor ? { },
+  root ? null,
 }:
 let
   wanted = fleet { inherit document; };
@@ -21,7 +22,12 @@ let
     lib.mapAttrs (
       _: node:
       machine {
-        inherit fleet node modulesFor;
+        inherit
+          fleet
+          node
+          modulesFor
+          root
+          ;
         cluster = fleet.clusters.${name};
       }
     ) fleet.clusters.${name}.machines;

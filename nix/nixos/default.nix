@@ -2,8 +2,13 @@
 {
   imports = [
     ../options/nixos.nix
+    ./base.nix
+    ./boot.nix
     ./firewall.nix
     ./membership.nix
+    ./network.nix
+    ./swap.nix
     ./system.nix
+    ./users.nix
   ];
 }
