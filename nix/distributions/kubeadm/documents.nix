@@ -20,6 +20,7 @@ let
 
   registration = import ../registration.nix { inherit lib; } node;
   isControlPlane = node.role == "control-plane";
+  isOpen = isControlPlane && cluster.cozystack.enable;
 
   taint =
     text:
@@ -37,14 +38,15 @@ let
       criSocket = "unix:///run/containerd/containerd.sock";
       kubeletExtraArgs = arguments (present {
         node-ip = ip;
-        node-labels = lib.concatStringsSep "," registration.labels;
+        node-labels =
+          if registration.labels == [ ] then null else lib.concatStringsSep "," registration.labels;
       });
     }
-    # None said: kubeadm's own. Some said: those, and its own.
-    // lib.optionalAttrs (registration.taints != [ ]) {
+    # Where none are said, kubeadm adds its own. Cozystack's own pods have to run on control planes too.
+    // lib.optionalAttrs (registration.taints != [ ] || isOpen) {
       taints =
         map taint registration.taints
-        ++ lib.optional isControlPlane {
+        ++ lib.optional (isControlPlane && !isOpen) {
           key = "node-role.kubernetes.io/control-plane";
           effect = "NoSchedule";
         };

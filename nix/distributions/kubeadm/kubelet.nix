@@ -12,7 +12,6 @@
   ...
 }:
 let
-  path = "clusters.${cluster.name}";
   inherit (config.nix8s.kubeadm) package;
   apiServer = "/etc/kubernetes/manifests/kube-apiserver.yaml";
   started = "/run/nix8s/kubelet";
@@ -30,8 +29,6 @@ let
   );
   # What tells this kubelet from the one that runs.
   mark = builtins.substring 0 16 (builtins.hashString "sha256" (builtins.unsafeDiscardStringContext command));
-
-  bearsSwap = config.nix8s.kubeadm.documents.KubeletConfiguration.failSwapOn or true == false;
 in
 {
   systemd.services.kubelet = {
@@ -101,11 +98,4 @@ in
     wantedBy = [ "multi-user.target" ];
     pathConfig.PathChanged = apiServer;
   };
-
-  assertions = [
-    {
-      assertion = bearsSwap || (config.swapDevices == [ ] && !config.zramSwap.enable);
-      message = "${path}.members.${node.member}.install.swapSize: with kubeadm the kubelet does not start on a machine with swap. Remove it, or let the kubelet bear it: ${path}.kubeadm.config.KubeletConfiguration.failSwapOn: false.";
-    }
-  ];
 }
