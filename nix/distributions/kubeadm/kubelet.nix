@@ -64,7 +64,7 @@ in
       KUBELET_CONFIG_ARGS = "--config=/var/lib/kubelet/config.yaml";
     };
     preStart = ''
-      mkdir -m 0755 -p /run/nix8s
+      install -d -m 0755 /run/nix8s
       echo ${mark} >${started}
     '';
     serviceConfig = {

@@ -26,13 +26,14 @@ in
     };
     environment.ETCDCTL_API = "3";
     script = ''
-      cd ${lib.escapeShellArg folder} 2>/dev/null || { mkdir -p ${lib.escapeShellArg folder}; cd ${lib.escapeShellArg folder}; }
+      mkdir -p ${lib.escapeShellArg folder}
+      cd ${lib.escapeShellArg folder}
       name=etcd-$(date --utc +%Y%m%dT%H%M%SZ).db
       etcdctl --endpoints=https://127.0.0.1:2379 --cacert=${keys}/ca.crt \
         --cert=${keys}/healthcheck-client.crt --key=${keys}/healthcheck-client.key snapshot save ".$name"
       mv ".$name" "$name"
       # By name is by age.
-      ls -1 etcd-*.db | head --lines=-${toString snapshot.retention} | xargs --no-run-if-empty rm --
+      printf '%s\n' etcd-*.db | head --lines=-${toString snapshot.retention} | xargs --no-run-if-empty rm --
     '';
   };
   systemd.timers.nix8s-etcd-snapshot = lib.mkIf isWanted {
