@@ -13,13 +13,32 @@
   outputs =
     inputs@{ self, nixpkgs, disko, flake-parts }:
     let
-      nix8sLib = import ./nix/lib { inherit nixpkgs disko; };
+      nix8sLib = import ./nix/lib { inherit nixpkgs disko package; };
+      package = system: self.packages.${system}.nix8s;
     in
     flake-parts.lib.mkFlake { inherit inputs; } {
       systems = [
         "x86_64-linux"
         "aarch64-linux"
       ];
+      perSystem =
+        { pkgs, ... }:
+        {
+          packages = rec {
+            nix8s = pkgs.callPackage ./nix/outputs/package.nix { };
+            default = nix8s;
+          };
+          devShells.default = pkgs.mkShell {
+            packages = [
+              pkgs.cargo
+              pkgs.cargo-nextest
+              pkgs.clippy
+              pkgs.rustc
+              pkgs.rustfmt
+              pkgs.shellcheck
+            ];
+          };
+        };
       flake = {
         lib = nix8sLib;
         tests = import ./nix/tests {
@@ -30,7 +49,7 @@
             self
             ;
         };
-        flakeModules = import ./nix { inherit nix8sLib; };
+        flakeModules = import ./nix { inherit nix8sLib package; };
         templates = {
           default = {
             path = ./templates/flake;
@@ -39,6 +58,10 @@
           yaml = {
             path = ./templates/yaml;
             description = "Clusters in YAML";
+          };
+          nico = {
+            path = ./templates/nico;
+            description = "Clusters from a cluster.nix, as the NICO operator writes it";
           };
         };
       };

@@ -1,6 +1,6 @@
 # What a flake with `flakeModules.default` gets: a NixOS configuration for each machine, and the outputs that nix8s reads.
-{ nix8sLib }:
-{ config, lib, ... }:
+{ nix8sLib, ... }:
+{ config, ... }:
 let
   said = config.nix8s;
   all = nix8sLib.systems {
@@ -9,7 +9,7 @@ let
   };
 in
 {
-  config.flake = {
+  flake = {
     inherit (all)
       nixosConfigurations
       nix8sSystems
