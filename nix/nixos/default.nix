@@ -4,6 +4,8 @@
     ../options/nixos.nix
     ./base.nix
     ./boot.nix
+    ./firewall.nix
+    ./membership.nix
     ./network.nix
     ./swap.nix
     ./system.nix
