@@ -1,4 +1,5 @@
-# Which interface carries the machine's address: its name where somebody gave one, else a program that finds it.
+# A program that prints the interface that is to carry the vip: the one that the document names for it, else the one that has the
+# machine's address. It fails while there is none.
 {
   lib,
   pkgs,
@@ -7,39 +8,39 @@
   config,
 }:
 let
-  named =
-    if cluster.ha.interface != null then cluster.ha.interface else config.nix8s.node.interface;
-  # A bond has the MAC address of its first interface, and the addresses: so what has an address goes first.
+  inherit (cluster.ha) interface;
+  arguments = lib.concatStringsSep " " (
+    lib.mapAttrsToList (name: value: "--arg ${name} ${lib.escapeShellArg (toString value)}") {
+      inherit (config.nix8s.node) ip interface;
+      mac = lib.mapNullable lib.toLower node.network.mac;
+    }
+  );
+  # A bond has the MAC address of its first interface, and the addresses: so the address says most.
   best = pkgs.writeText "interface.jq" ''
     map(select(.ifname != "lo") | . + { points: (
-      (if any(.addr_info[]?; .local == $ip) then 4 else 0 end)
+      (if any(.addr_info[]?; .local == $ip) then 8 else 0 end)
       + (if .address == $mac then 2 else 0 end)
+      + (if .ifname == $interface then 2 else 0 end)
       + (if any(.addr_info[]?; .scope == "global") then 1 else 0 end)
     ) })
     | map(select(.points >= 2)) | max_by(.points) | .ifname // empty
   '';
-  arg = value: lib.escapeShellArg (if value == null then "" else value);
 in
-{
-  # Null: only the machine knows.
-  inherit named;
-
-  # Prints it; fails when there is none yet.
-  program =
-    if named != null then
-      pkgs.writeShellScript "nix8s-interface" "echo ${lib.escapeShellArg named}"
-    else
-      pkgs.writeShellScript "nix8s-interface" ''
-        set -eu
-        PATH=${
-          lib.makeBinPath [
-            pkgs.iproute2
-            pkgs.jq
-          ]
-        }
-        found=$(ip -json address show | jq -r --arg mac ${arg (lib.mapNullable lib.toLower node.network.mac)} --arg ip ${arg config.nix8s.node.ip} -f ${best})
-        if [ -z "$found" ]; then found=$(ip -json route show default | jq -r '.[0].dev // empty'); fi
-        [ -n "$found" ]
-        echo "$found"
-      '';
-}
+pkgs.writeShellScript "nix8s-interface" (
+  if interface != null then
+    "echo ${lib.escapeShellArg interface}"
+  else
+    ''
+      set -eu
+      PATH=${
+        lib.makeBinPath [
+          pkgs.iproute2
+          pkgs.jq
+        ]
+      }
+      found=$(ip -json address show | jq --raw-output ${arguments} --from-file ${best})
+      if [ -z "$found" ]; then found=$(ip -json route show default | jq --raw-output '.[0].dev // empty'); fi
+      [ -n "$found" ]
+      echo "$found"
+    ''
+)

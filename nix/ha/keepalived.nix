@@ -98,8 +98,8 @@ in
     };
     # keepalived uses eight characters of a password.
     script = ''
-      mkdir -m 0755 -p /run/nix8s
-      until interface=$(${interface.program}); do sleep 2; done
+      install -d -m 0755 /run/nix8s
+      until interface=$(${interface}); do sleep 2; done
       password=$({ echo "nix8s vrrp ${cluster.name}"; cat ${row.secret}; } | sha256sum | cut -c 1-8)
       printf 'NIX8S_VIP_INTERFACE=%s\nNIX8S_VIP_PASSWORD=%s\n' "$interface" "$password" >${environment}
     '';

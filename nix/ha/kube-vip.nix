@@ -202,7 +202,7 @@ in
         script = ''
           kubeconfig=${admin}
           if [ -e ${superAdmin} ]; then kubeconfig=${superAdmin}; fi
-          until interface=$(${interface.program}); do sleep 2; done
+          until interface=$(${interface}); do sleep 2; done
           mkdir -p /etc/kubernetes/manifests
           # The kubelet reads every file there, and none that begins with a dot.
           next=/etc/kubernetes/manifests/.kube-vip.yaml

@@ -36,8 +36,7 @@ let
   registration = import ../registration.nix { inherit lib; } node;
 
   flags = import ./flags.nix { inherit lib; };
-  # What systemd would read as something else goes in quotes.
-  quoted = flag: if flags.isPlain flag then flag else utils.escapeSystemdExecArg flag;
+  argument = import ../argument.nix { inherit lib utils; };
   extraArgs = cluster.extraArgs.${node.role};
 in
 {
@@ -53,7 +52,7 @@ in
     role = if isServer then "server" else "agent";
     tokenFile = "${secrets}/${if isServer then "token" else "agent-token"}";
     configPath = roleFile;
-    extraFlags = map quoted (flags.render isServer config.nix8s.k3s.settings ++ extraArgs);
+    extraFlags = map argument (flags.render isServer config.nix8s.k3s.settings ++ extraArgs);
     gracefulNodeShutdown = {
       enable = lib.mkDefault true;
       shutdownGracePeriod = lib.mkDefault "30s";

@@ -61,8 +61,6 @@ in
       )
     );
 
-  isPlain = text: builtins.match "[-A-Za-z0-9@_./:=,+]*" text != null;
-
   # Each with what is there instead.
   refused = {
     token = "nix8s makes the tokens and puts them on the machines; a flag would be in the Nix store";
