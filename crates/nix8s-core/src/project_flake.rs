@@ -66,13 +66,43 @@ pub fn named(document: &Json) -> Result<BTreeSet<String>, String> {
     Ok(all)
 }
 
+/// Gives every machine the `system.stateVersion` of the release that it was installed with, which NixOS asks to be kept for as long as
+/// the machine lives: services read from it which format their data has. `kept` is what is remembered, by machine; for one
+/// that is not installed yet it is today's release. What the document says itself is left alone.
+pub fn keep_state_versions(
+    document: &mut Json,
+    kept: &mut BTreeMap<String, String>,
+    is_installed: impl Fn(&str) -> bool,
+) {
+    let release = document["nixpkgs"].as_str().unwrap_or(RELEASE).strip_prefix("nixos-").unwrap_or_default();
+    let is_number = release.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') && !release.is_empty();
+    let today = is_number.then(|| release.to_owned());
+    let clusters = document["clusters"].as_object_mut().into_iter().flatten();
+    for (_, member) in
+        clusters.flat_map(|(_, cluster)| cluster["members"].as_object_mut().into_iter().flatten())
+    {
+        let Some(name) = member["name"].as_str().map(str::to_owned) else { continue };
+        if !member["stateVersion"].is_null() {
+            continue;
+        }
+        if !is_installed(&name)
+            && let Some(today) = &today
+        {
+            kept.insert(name.clone(), today.clone());
+        }
+        if let (Some(version), Some(settings)) = (kept.get(&name), member.as_object_mut()) {
+            settings.insert("stateVersion".to_owned(), version.as_str().into());
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
 
-    fn of(modules: Json) -> Json {
+    fn of(modules: &Json) -> Json {
         json!({ "clusters": { "c": { "members": { "m": { "nixosModules": modules } } } } })
     }
 
@@ -86,10 +116,32 @@ mod tests {
     #[test]
     fn folders_of_modules_come_along_whole() {
         let modules = json!(["./modules/gpu.nix", "modules/rack.nix", "./one.nix"]);
-        let all: Vec<String> = named(&of(modules)).unwrap().into_iter().collect();
+        let all: Vec<String> = named(&of(&modules)).unwrap().into_iter().collect();
         assert_eq!(all, ["modules", "one.nix"]);
         for outside in ["../x.nix", "/etc/x.nix", "./a/../../x.nix"] {
-            assert_eq!(named(&of(json!([outside]))), Err(outside.to_owned()));
+            assert_eq!(named(&of(&json!([outside]))), Err(outside.to_owned()));
         }
+    }
+
+    #[test]
+    fn the_release_of_the_installation_stays_with_a_machine() {
+        let document = |release: &str| {
+            let members = json!({ "a": { "name": "c-a" }, "b": { "name": "c-b" }, "d": { "name": "c-d", "stateVersion": "23.11" } });
+            json!({ "nixpkgs": release, "clusters": { "c": { "members": members } } })
+        };
+        let mut kept = BTreeMap::new();
+        let mut versions = |release: &str, installed: &[&str]| {
+            let mut document = document(release);
+            keep_state_versions(&mut document, &mut kept, |name| installed.contains(&name));
+            let members = &document["clusters"]["c"]["members"];
+            ["a", "b", "d"].map(|name| members[name]["stateVersion"].as_str().map(str::to_owned))
+        };
+        let some = |versions: [&str; 3]| versions.map(|version| Some(version.to_owned()));
+        assert_eq!(versions("nixos-25.11", &[]), some(["25.11", "25.11", "23.11"]));
+        // What is not installed when the release moves is installed with the new one.
+        assert_eq!(versions("nixos-26.05", &["c-a"]), some(["25.11", "26.05", "23.11"]));
+        assert_eq!(versions("nixos-26.11", &["c-a", "c-b"]), some(["25.11", "26.05", "23.11"]));
+        // A release without a number is none.
+        assert_eq!(versions("nixos-unstable", &["c-a"]), some(["25.11", "26.05", "23.11"]));
     }
 }

@@ -41,6 +41,8 @@ pub const BAD_SYSTEMS: &str = "bad-systems.json";
 
 /// The systems that were evaluated last: a cache.
 pub const EVALUATED: &str = "evaluated.json";
+/// With which release of NixOS machines were installed.
+pub const RELEASES: &str = "releases.json";
 /// The flake that nix8s makes systems from where the project has none.
 pub const FLAKE: &str = "flake";
 

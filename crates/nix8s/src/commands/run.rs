@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -91,6 +92,7 @@ pub fn run(cx: &Cx<'_>, args: &RunArgs) -> Result<Exit, CliError> {
         return Ok(Exit::Done);
     }
     let state = world::open_to_plan(cx, &wanted.name, "run")?;
+    systems::prepare(cx, &wanted, &world::past(&state)?)?;
     let patience = wanted.reconciler.timeout + PATIENCE;
     let board = Shared::new(Board::new(wanted.name.as_str(), Timestamp::now(), patience));
     let keeper = Keeper { cx, state: &state, board, caller: Caller::new() };
@@ -101,7 +103,8 @@ pub fn run(cx: &Cx<'_>, args: &RunArgs) -> Result<Exit, CliError> {
         cx.out.say(&format!("Listening at http://{here}: /metrics, /healthz, /readyz."));
     }
     // Watched before it is read again: what changes in between is told and not missed.
-    let _watcher = watcher::watch(&project::files(cx)?, state.root(), &keeper.caller)?;
+    let files: Vec<PathBuf> = project::files(cx)?.into_iter().chain(systems::lock(cx)).collect();
+    let _watcher = watcher::watch(&files, state.root(), &keeper.caller)?;
     let screen = Screen::new(cx.out, world::time(cx.global));
     let mut stop = signal::stop(screen.teller())?;
     systemd::ready(&keeper.board);
@@ -198,7 +201,6 @@ impl Keeper<'_> {
             past.apply(&Event { v: EVENT_VERSION, at: Timestamp::now(), seq: 0, run: String::new(), what });
         }
         let permit = none.permit(cluster, &past, permit::denied(policy, &none, &past))?;
-        systems::prepare(self.cx, cluster, &past)?;
         let behind = world::behind(self.cx, cluster, self.state, permit)?;
         let watched =
             project::folder(self.cx).map(|folder| watcher::watch_paths(&folder, cluster, &self.caller));

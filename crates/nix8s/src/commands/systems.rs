@@ -21,12 +21,15 @@ use nix8s_core::tool::nix;
 use nix8s_engine::observe::looked_at;
 use nix8s_engine::port::Exec;
 use nix8s_engine::port::ExecError;
+use nix8s_engine::state::dir::Durability;
 use nix8s_engine::state::dir::Kind;
+use nix8s_engine::state::file;
 use nix8s_engine::state::layout;
 
 use crate::commands::Cx;
 use crate::commands::here;
 use crate::commands::project;
+use crate::commands::world;
 use crate::commands::world::state_base;
 use crate::error::CliError;
 use crate::error::Exit;
@@ -80,7 +83,7 @@ pub fn prepare(cx: &Cx<'_>, cluster: &Cluster, past: &Past) -> Result<(), CliErr
     let project = project(cx)?;
     let dir = written(cx, &cluster.name)?;
     let lock = project.join(LOCK);
-    write(cx, cluster, &project, &dir)?;
+    write(cx, cluster, past, &project, &dir)?;
     if lock.is_file() {
         return Ok(());
     }
@@ -90,6 +93,11 @@ pub fn prepare(cx: &Cx<'_>, cluster: &Cluster, past: &Past) -> Result<(), CliErr
     let text = written.map_err(|error| failed(format!("could not write {}", lock.display()), error))?;
     cx.out.say(&format!("Wrote {LOCK}: {}. Keep it with the configuration.", says(&text)));
     Ok(())
+}
+
+/// The lock of a project in YAML, if it has one.
+pub fn lock(cx: &Cx<'_>) -> Option<PathBuf> {
+    project::folder(cx).ok().map(|folder| folder.join(LOCK)).filter(|lock| lock.is_file())
 }
 
 /// The folder of the configuration, which must be one.
@@ -105,13 +113,14 @@ fn project(cx: &Cx<'_>) -> Result<PathBuf, CliError> {
 }
 
 /// Makes the folder what it should be; one that is so already is left alone.
-fn write(cx: &Cx<'_>, cluster: &Cluster, project: &Path, dir: &Path) -> Result<(), CliError> {
+fn write(cx: &Cx<'_>, cluster: &Cluster, past: &Past, project: &Path, dir: &Path) -> Result<(), CliError> {
     let sources = project::sources(cx)?;
     let document = nix8s_core::input::systems_document(&sources, cluster.name.as_str());
-    let document = document.ok_or_else(|| {
+    let mut document = document.ok_or_else(|| {
         CliError::new(Exit::Configuration, "the configuration has changed, and has problems now")
             .hint("`nix8s validate` shows them.")
     })?;
+    releases(&mut document, past, dir)?;
     let named = project_flake::named(&document).map_err(|module| {
         let message =
             format!("the module {module} is not in the folder of the configuration, {}", project.display());
@@ -136,6 +145,29 @@ fn write(cx: &Cx<'_>, cluster: &Cluster, project: &Path, dir: &Path) -> Result<(
         files.insert("flake.lock".into(), lock);
     }
     lay(dir, &files).map_err(|error| failed(format!("could not write {}", dir.display()), error))
+}
+
+/// Fills in with which release each machine was installed, which is remembered beside the flake.
+fn releases(document: &mut serde_json::Value, past: &Past, dir: &Path) -> Result<(), CliError> {
+    let place = dir.with_file_name(layout::RELEASES);
+    let unread = |error| failed(format!("could not read {}", place.display()), error);
+    let before = match fs::read(&place) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| unread(error.into()))?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
+        Err(error) => return Err(unread(error)),
+    };
+    let mut kept = before.clone();
+    project_flake::keep_state_versions(document, &mut kept, |name| {
+        let known = past.machines.iter().find(|(known, _)| known.as_str() == name);
+        known.is_some_and(|(_, machine)| machine.provisioned.is_some() || machine.installing.is_some())
+    });
+    if kept == before {
+        return Ok(());
+    }
+    let bytes = serde_json::to_vec_pretty(&kept).expect("a map of texts");
+    let made = dir.parent().map_or(Ok(()), fs::create_dir_all);
+    let written = made.and_then(|()| file::replace(&[(place.clone(), &bytes)], Durability::Fsync));
+    written.map_err(|error| failed(format!("could not write {}", place.display()), error))
 }
 
 /// Our Nix files that others need.
@@ -194,7 +226,8 @@ pub fn run_update(cx: &Cx<'_>, _: &UpdateArgs) -> Result<Exit, CliError> {
     };
     let project = project(cx)?;
     let dir = written(cx, &cluster.name)?;
-    write(cx, cluster, &project, &dir)?;
+    let past = world::past(&*world::open_to_read(cx, &cluster.name)?)?;
+    write(cx, cluster, &past, &project, &dir)?;
     let lock = project.join(LOCK);
     let before = fs::read_to_string(&lock).ok();
     run(&nix::update(&nix::folder(&dir.display().to_string())), "could not look up newer inputs")?;
