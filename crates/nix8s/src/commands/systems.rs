@@ -234,17 +234,14 @@ pub fn run_update(cx: &Cx<'_>, _: &UpdateArgs) -> Result<Exit, CliError> {
     let moved = fs::read_to_string(dir.join("flake.lock"));
     let moved = moved.and_then(|text| fs::write(&lock, &text).map(|()| text));
     let text = moved.map_err(|error| failed(format!("could not write {}", lock.display()), error))?;
-    match before {
-        Some(before) if before == text => {
-            cx.out.say(&format!("{LOCK} is as new as it can be: {}.", says(&text)))
+    cx.out.say(&match before {
+        Some(before) if before == text => format!("{LOCK} is as new as it can be: {}.", says(&text)),
+        Some(before) => {
+            let (had, has) = (says(&before), says(&text));
+            format!("{LOCK} had {had}.\nIt has {has}. `nix8s plan` says what that changes.")
         }
-        Some(before) => cx.out.say(&format!(
-            "{LOCK} had {}.\nIt has {}. `nix8s plan` says what that changes.",
-            says(&before),
-            says(&text)
-        )),
-        None => cx.out.say(&format!("Wrote {LOCK}: {}.", says(&text))),
-    }
+        None => format!("Wrote {LOCK}: {}.", says(&text)),
+    });
     Ok(Exit::Done)
 }
 

@@ -94,7 +94,7 @@ fn a_project_in_yaml_gets_a_flake_and_a_lock_and_is_evaluated_when_it_changes() 
 
     // Nothing has changed: nothing is evaluated.
     assert_eq!(run(&project, &["plan", "prod"]).code, 0);
-    assert_eq!(asked(&project), [metadata.clone()]);
+    assert_eq!(asked(&project), std::slice::from_ref(&metadata));
     // What says nothing about systems changes none.
     project.write("nix8s.yaml", format!("{yaml}policy: {{ maxAffected: 3 }}\n").as_bytes());
     assert_eq!(run(&project, &["plan", "prod"]).code, 0);
