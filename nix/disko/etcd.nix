@@ -24,7 +24,8 @@ lib.mkIf
     && node.role == "control-plane"
   )
   {
-    systemd.tmpfiles.rules = [ "d ${parts.etcdFolder} 0700 root root -" ];
+    # A new file system's folder is open to everybody.
+    systemd.tmpfiles.settings.nix8s-etcd.${parts.etcdFolder}.d.mode = "0700";
     systemd.services.${
       {
         k3s = "k3s";

@@ -51,8 +51,10 @@ rec {
     inherit device;
     destroy = false;
     preCreateHook = ''
-      if [ -n "$(lsblk --noheadings --output FSTYPE,PTTYPE ${device} | tr -d '[:space:]')" ] &&
-        ! lsblk --noheadings --output PARTLABEL ${device} | grep -q '^ *nix8s-'; then
+      found=0
+      blkid --probe ${device} >/dev/null 2>&1 || found=$?
+      # 2 is nothing at all.
+      if [ "$found" != 2 ] && ! sgdisk --print ${device} | grep -q ' nix8s-'; then
         echo "${device} holds something that nix8s did not put there. It is not erased here: take the disk out of install.disks.data, or erase it first (wipefs --all ${device})" >&2
         exit 1
       fi

@@ -21,10 +21,9 @@ lib.mkIf config.nix8s.extensions.drbd.enable {
   environment.systemPackages = [ pkgs.drbd ];
 
   # Mounted by LINSTOR's pods, which look for a module to build until they find this one loaded.
-  systemd.tmpfiles.rules = [
-    "d /usr/src 0755 root root -"
-    "d /lib/modules 0755 root root -"
-  ];
+  systemd.tmpfiles.settings.nix8s-drbd = lib.genAttrs [ "/usr/src" "/lib/modules" ] (_: {
+    d.mode = "0755";
+  });
 
   assertions = [
     {

@@ -70,9 +70,8 @@ mkMerge [
       { services.k3s.containerdConfigTemplate = mkDefault template; }
     else
       {
-        systemd.tmpfiles.rules = [
-          "L+ /var/lib/rancher/k3s/agent/etc/containerd/config.toml.tmpl - - - - ${pkgs.writeText "config.toml.tmpl" template}"
-        ];
+        systemd.tmpfiles.settings.nix8s-gpu."/var/lib/rancher/k3s/agent/etc/containerd/config.toml.tmpl"."L+".argument =
+          toString (pkgs.writeText "config.toml.tmpl" template);
       }
   ))
 

@@ -10,7 +10,8 @@
 let
   inherit (lib) optional optionalAttrs;
   inherit (node) network;
-  inherit (network) bonds vlans;
+  inherit (network) vlans;
+  bonds = lib.mapAttrs (_: bond: { interfaces = [ ]; } // bond) network.bonds;
 
   path = "clusters.${node.cluster}.members.${node.member}.network";
   bonding = import ./bond.nix { inherit lib; };
@@ -141,7 +142,7 @@ in
   ++ map (
     bond:
     refuse (
-      (bonds.${bond}.interfaces or [ ]) == [ ]
+      bonds.${bond}.interfaces == [ ]
     ) ".bonds.${bond}.interfaces: a bond without interfaces carries nothing. Name them"
   ) bondNames
   ++ map (
