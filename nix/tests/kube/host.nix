@@ -153,6 +153,10 @@ in
     (t.warns { cluster.cozystack.enable = true; } "clusters.c.clusterDomain: Cozystack takes cozy.local")
   ];
 
+  "x_18: a certificate authority that would not be used is refused" = t.refuses {
+    cluster.pki.external = true;
+  } "clusters.c.pki: ";
+
   "x_30: a cluster of workers alone evaluates" = all [
     (t.evaluates { member.role = "worker"; })
     (t.evaluates {
