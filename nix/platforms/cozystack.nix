@@ -64,6 +64,9 @@ let
     };
 in
 {
+  # Its networks install themselves.
+  imports = lib.optional cozystack.enable ../distributions/cni.nix;
+
   config = lib.mkIf cozystack.enable (
     lib.mkMerge [
       (lib.optionalAttrs (cluster.distribution == "k3s") k3s)
@@ -129,12 +132,6 @@ in
             backup/backup = 0
             backup/archive = 0
           '';
-
-        # Its networks look for plugins here, and put theirs here.
-        systemd.tmpfiles.settings.nix8s = {
-          "/opt/cni/bin".d.mode = "0755";
-          "/etc/cni/net.d".d.mode = "0755";
-        };
 
         # Between machines. Tenants' own traffic goes through the first.
         networking.firewall = {
