@@ -20,7 +20,8 @@ in
     (t.contains (unit { }) "--config /var/lib/nix8s/k3s.yaml")
     (t.lacks (unit { }) "--cluster-init")
     (t.lacks (unit { }) "--server ")
-    (t.equal (t.config { }).systemd.paths.k3s.pathConfig { PathChanged = "/var/lib/nix8s/k3s.yaml"; })
+    (t.equal (t.config { }).systemd.paths.nix8s-turn.pathConfig { PathChanged = "/var/lib/nix8s/k3s.yaml"; })
+    (t.contains (t.config { }).systemd.services.nix8s-turn.script "systemctl --no-block start k3s.service")
   ];
 
   "x_06: tokens are read from files that nix8s puts on the machine" = all [
