@@ -19,6 +19,7 @@ let
 
   k3s.nix8s.k3s.settings = {
     flannel-backend = needed "none";
+    flannel-iface = needed null;
     disable-network-policy = needed true;
     disable-kube-proxy = needed true;
     disable = lib.mkDefault [

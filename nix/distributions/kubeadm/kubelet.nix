@@ -25,7 +25,7 @@ let
       # From kubeadm-flags.env.
       "$KUBELET_KUBEADM_ARGS"
     ]
-    ++ map (import ../argument.nix { inherit lib utils; }) cluster.extraArgs.${node.role}
+    ++ map (import ../argument.nix { inherit utils; }) cluster.extraArgs.${node.role}
   );
   # What tells this kubelet from the one that runs.
   mark = builtins.substring 0 16 (builtins.hashString "sha256" (builtins.unsafeDiscardStringContext command));
