@@ -15,7 +15,16 @@ let
   needed = lib.mkOverride 900;
   everywhere = "bind-address";
   isV4 = lib.versionAtLeast cluster.minor "1.31";
-  listening = if isV4 then [ { name = everywhere; value = "0.0.0.0"; } ] else { ${everywhere} = "0.0.0.0"; };
+  listening =
+    if isV4 then
+      [
+        {
+          name = everywhere;
+          value = "0.0.0.0";
+        }
+      ]
+    else
+      { ${everywhere} = "0.0.0.0"; };
 
   k3s.nix8s.k3s.settings = {
     flannel-backend = needed "none";

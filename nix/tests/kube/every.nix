@@ -46,7 +46,10 @@ let
           inherit distribution;
           clusterDomain = "cozy.local";
           cozystack.enable = cozystack;
-          ha = if mode == "none" then { inherit mode; } else { inherit mode; vip = "10.0.0.5"; };
+          ha = {
+            inherit mode;
+          }
+          // lib.optionalAttrs (mode != "none") { vip = "10.0.0.5"; };
         };
         member = {
           inherit role;
