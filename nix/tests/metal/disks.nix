@@ -383,6 +383,25 @@ each "D-09: a profile lays out a disk that starts by BIOS and by UEFI" (
       };
     };
   };
+  "disks/a machine that something else laid out is not switched to a root that it has not" =
+    let
+      # nixpkgs has the option from 25.05 on.
+      config = t.config {
+        member.nixosModules = [
+          {
+            options.system.preSwitchChecks = lib.mkOption {
+              type = lib.types.attrsOf lib.types.lines;
+              default = { };
+            };
+          }
+        ];
+      };
+    in
+    first [
+      (t.contains config.system.preSwitchChecks.nix8s "[ ! -e /dev/disk/by-partlabel/nix8s-root ]")
+      (t.contains config.system.preSwitchChecks.nix8s "clusters.c.members.m.install")
+    ];
+
   "disks/a module has another word on the layout" =
     t.equal
       (t.config {
