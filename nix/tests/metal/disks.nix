@@ -234,7 +234,7 @@ each "D-09: a profile lays out a disk that starts by BIOS and by UEFI" (
         data0 = false;
         data1 = false;
       })
-      (t.contains devices.disk.data0._create "holds something that nix8s did not put there")
+      (t.contains devices.disk.data0._create "holds something else than what nix8s would put there")
       (t.equal
         (t.config (install {
           disks.data = [ other ];
@@ -318,6 +318,19 @@ each "D-09: a profile lays out a disk that starts by BIOS and by UEFI" (
       (t.equal (map (swap: swap.device) config.swapDevices) [ "/dev/md/nix8s-swap" ])
       (t.holds "without the one" (builtins.elem "nofail" config.fileSystems."/boot".options))
       (t.holds "without the other" (builtins.elem "nofail" config.fileSystems."/boot-second".options))
+    ];
+  "disks/raid: the other half goes with the first, and nothing else does" =
+    let
+      second =
+        (laidOut (install {
+          profile = "raid";
+          disks.data = [ other ];
+        })).disk.second;
+    in
+    first [
+      (t.equal second.destroy false)
+      (t.contains second._create "grep -q ' nix8s-root2'")
+      (t.contains second._create "wipefs --all --force ${other}")
     ];
   "disks/raid needs two disks" =
     t.refuses (install { profile = "raid"; })
