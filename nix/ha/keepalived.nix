@@ -90,18 +90,21 @@ in
     description = "Interface and password for the address of the API";
     after = [ "network-online.target" ];
     wants = [ "network-online.target" ];
-    unitConfig.ConditionPathExists = known;
-    path = [ pkgs.coreutils ];
     serviceConfig = {
       Type = "oneshot";
       UMask = "0077";
     };
     # keepalived uses eight characters of a password.
     script = ''
+      for file in ${toString known}; do
+        if [ ! -e "$file" ]; then exit 0; fi
+      done
       install -d -m 0755 /run/nix8s
       until interface=$(${interface}); do sleep 2; done
       password=$({ echo "nix8s vrrp ${cluster.name}"; cat ${row.secret}; } | sha256sum | cut -c 1-8)
       printf 'NIX8S_VIP_INTERFACE=%s\nNIX8S_VIP_PASSWORD=%s\n' "$interface" "$password" >${environment}
+      # For the first time; it is there already where it was what asked for this.
+      systemctl --no-block start keepalived.service
     '';
   };
 
@@ -113,7 +116,8 @@ in
     ];
     unitConfig.ConditionPathExists = known;
   };
-  systemd.paths.keepalived = {
+  # Not keepalived itself: after a unit that is skipped a path unit may notice no further change.
+  systemd.paths.nix8s-vip = {
     description = "What keepalived has to know before it starts";
     wantedBy = [ "multi-user.target" ];
     pathConfig.PathChanged = known;

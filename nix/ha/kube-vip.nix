@@ -196,10 +196,10 @@ in
       systemd.services.nix8s-kube-vip = {
         description = "The static pod of kube-vip";
         wantedBy = [ "multi-user.target" ];
-        unitConfig.ConditionPathExists = last;
         path = [ pkgs.jq ];
         serviceConfig.Type = "oneshot";
         script = ''
+          if [ ! -e ${last} ]; then exit 0; fi
           kubeconfig=${admin}
           if [ -e ${superAdmin} ]; then kubeconfig=${superAdmin}; fi
           until interface=$(${interface}); do sleep 2; done

@@ -121,6 +121,10 @@ in
     systemd.paths.nix8s-membership = {
       description = "Changes of who the members of the cluster are";
       wantedBy = [ "multi-user.target" ];
+      # A path unit starts before what it starts, which here is before what other path units wait for.
+      before = [ "shutdown.target" ];
+      conflicts = [ "shutdown.target" ];
+      unitConfig.DefaultDependencies = false;
       pathConfig.PathChanged = source;
     };
   };

@@ -1,6 +1,7 @@
 # Everything that can be said about configurations without building them: each case is null, or says what is wrong.
 #
-#   nix eval --json .#tests        {} when all is well
+#   nix eval --json .#tests.failures          {} when all is well
+#   nix eval --json .#tests.of.core.options   one file of cases
 {
   nixpkgs,
   disko,
@@ -15,11 +16,11 @@ let
     kube = ./kube;
     metal = ./metal;
   };
-  cases =
-    group: folder:
-    lib.concatMapAttrs (
+  files =
+    folder:
+    lib.mapAttrs' (
       file: _:
-      lib.mapAttrs' (name: lib.nameValuePair "${group}: ${name}") (
+      lib.nameValuePair (lib.removeSuffix ".nix" file) (
         import (folder + "/${file}") {
           inherit
             lib
@@ -32,9 +33,13 @@ let
         }
       )
     ) (lib.filterAttrs (file: _: lib.hasSuffix ".nix" file) (builtins.readDir folder));
-  all = lib.concatMapAttrs cases groups;
+  of = lib.mapAttrs (_: files) groups;
+  all = lib.concatMapAttrs (
+    group: lib.concatMapAttrs (_: lib.mapAttrs' (name: lib.nameValuePair "${group}: ${name}"))
+  ) of;
 in
 {
+  inherit of;
   failures = lib.filterAttrs (_: result: result != null) all;
   # So that a folder that is empty by mistake is noticed.
   count = builtins.length (builtins.attrNames all);

@@ -36,7 +36,7 @@ let
   registration = import ../registration.nix { inherit lib; } node;
 
   flags = import ./flags.nix { inherit lib; };
-  argument = import ../argument.nix { inherit lib utils; };
+  argument = import ../argument.nix { inherit utils; };
   extraArgs = cluster.extraArgs.${node.role};
 in
 {
@@ -67,11 +67,18 @@ in
   };
 
   # It starts k3s when the file comes, and does nothing to one that runs. `PathExists` would start it again whenever somebody
-  # stops it.
-  systemd.paths.k3s = {
+  # stops it. By way of a unit that always runs: after one that is skipped a path unit may notice no further change.
+  systemd.paths.nix8s-turn = {
     description = "This machine's turn to be in the cluster";
     wantedBy = [ "multi-user.target" ];
     pathConfig.PathChanged = roleFile;
+  };
+  systemd.services.nix8s-turn = {
+    description = "Starts k3s when it is this machine's turn";
+    serviceConfig.Type = "oneshot";
+    script = ''
+      if [ -e ${roleFile} ]; then systemctl --no-block start k3s.service; fi
+    '';
   };
 
   # k3s reads this beside the role file. In flags, a changed label would restart it, for something that it never looks at again.

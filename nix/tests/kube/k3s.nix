@@ -20,7 +20,8 @@ in
     (t.contains (unit { }) "--config /var/lib/nix8s/k3s.yaml")
     (t.lacks (unit { }) "--cluster-init")
     (t.lacks (unit { }) "--server ")
-    (t.equal (t.config { }).systemd.paths.k3s.pathConfig { PathChanged = "/var/lib/nix8s/k3s.yaml"; })
+    (t.equal (t.config { }).systemd.paths.nix8s-turn.pathConfig { PathChanged = "/var/lib/nix8s/k3s.yaml"; })
+    (t.contains (t.config { }).systemd.services.nix8s-turn.script "systemctl --no-block start k3s.service")
   ];
 
   "x_06: tokens are read from files that nix8s puts on the machine" = all [
@@ -226,6 +227,20 @@ in
       (t.lacks (unit said) "the-")
       (t.warns said "clusters.c.etcd.snapshot.s3: accessKey and secretKey")
     ];
+
+  "x_18: pods' packets take the interface that has the machine's address" = all [
+    (t.contains (unit { member.network.interface = "eno1"; }) "--flannel-iface=eno1")
+    (t.contains (unit {
+      member.network = {
+        interface = "eno1";
+        bonds.bond0.interfaces = [
+          "eno1"
+          "eno2"
+        ];
+      };
+    }) "--flannel-iface=bond0")
+    (t.lacks (unit { }) "--flannel-iface")
+  ];
 
   "encryption between machines is the network's" =
     let
