@@ -1,0 +1,4 @@
+# No address that moves: machines join by the first control plane.
+{
+  imports = [ ./own-port.nix ];
+}

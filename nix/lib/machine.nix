@@ -1,0 +1,64 @@
+# One machine's NixOS configuration. Whoever comes later in the list has the later word; the user's modules are last.
+{
+  nixpkgs,
+  disko,
+  lib,
+}:
+let
+  distributions = import ../distributions;
+  ha = import ../ha;
+in
+{
+  fleet,
+  cluster,
+  node,
+  modulesFor ? { },
+  # The folder that paths of the document begin in.
+  root ? null,
+  # Modules of an image that installs this machine, instead of its own system's.
+  instead ? null,
+}:
+let
+  kubernetes = lib.optionals (node.role != "none") (
+    [
+      distributions.${cluster.distribution}.module
+      ../platforms
+    ]
+    ++ lib.optional (node.role == "control-plane") ha.${cluster.ha.mode}
+  );
+  own = [
+    disko.nixosModules.disko
+    ../disko
+    ../extensions
+    ../profiles
+  ]
+  ++ kubernetes
+  ++ (modulesFor.${node.name} or [ ])
+  ++ [ { _file = "clusters.${cluster.name}.members.${node.member}.nixos"; config = node.nixos; } ]
+  ++ map user node.nixosModules;
+
+  # In YAML a module is named by its path.
+  user =
+    module:
+    if !(builtins.isString module) || lib.hasPrefix "/" module then
+      module
+    else if root == null then
+      throw "clusters.${cluster.name}.members.${node.member}.nixosModules: ${module} is a text; in a flake, write the path itself: ./${module}"
+    else
+      root + "/${module}";
+in
+nixpkgs.lib.nixosSystem {
+  specialArgs = {
+    inherit fleet cluster node;
+    # What v0.6 handed over.
+    nix8s = {
+      inherit cluster node;
+      member = node;
+    };
+  };
+  modules = [
+    ../nixos
+    { nixpkgs.hostPlatform = lib.mkDefault node.system; }
+  ]
+  ++ (if instead == null then own else instead);
+}
