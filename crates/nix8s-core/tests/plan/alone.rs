@@ -39,7 +39,7 @@ fn etcd_that_says_nothing_is_still_waited_for() {
         // Another control plane: known by its Node, by what was recorded, or by its data.
         |world: &mut World| world.node("w1").control_plane = true,
         |world: &mut World| {
-            world.past("w1").joined.as_mut().unwrap().role = nix8s_core::model::Role::ControlPlane
+            world.past("w1").joined.as_mut().unwrap().role = nix8s_core::model::Role::ControlPlane;
         },
         |world: &mut World| world.probe("w1").datastore = true,
     ] {
