@@ -116,8 +116,11 @@ pub struct Probe {
     pub armed: bool,
     /// Whether a kubelet (k3s or kubelet unit) is active.
     pub kubelet: bool,
-    /// Whether there is an etcd data directory.
+    /// Whether there is a cluster's data: an etcd data directory, or k3s's file in its stead.
     pub datastore: bool,
+    /// Whether that is the file of a k3s server that has no etcd.
+    #[serde(default)]
+    pub sqlite: bool,
     /// Whether there is any state of a Kubernetes distribution: certificates, node password, kubelet files.
     pub distribution_state: bool,
     /// The digest of the membership data in /var/lib/nix8s.
@@ -158,6 +161,7 @@ impl Probe {
             armed: false,
             kubelet: false,
             datastore: false,
+            sqlite: false,
             distribution_state: false,
             membership: None,
             components: None,

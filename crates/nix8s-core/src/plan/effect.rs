@@ -185,6 +185,9 @@ pub enum Effect {
         machine: MachineName,
         /// The healthy control plane that is asked.
         via: MachineName,
+        /// Whether the machine itself is there: then it is told first not to come back as another member.
+        #[serde(default)]
+        there: bool,
     },
     /// Stops the distribution and removes its state; data disks are untouched.
     Clean {

@@ -257,6 +257,14 @@ fn why_not(
     if cx.via(Some(name)).is_none() {
         return (Cause::Earlier, format!("{name} joins when a control plane is Ready and can let it in"));
     }
+    if let Some(only) = cx.views.values().find(|v| cx.is_without_etcd(v)) {
+        let only = only.name;
+        let text = format!(
+            "{name} waits: {only} keeps the cluster's data in a file (SQLite), which has room for one control plane. k3s moves it \
+             into etcd when it is started once with `--cluster-init`"
+        );
+        return (Cause::Unknown, text);
+    }
     match cx.etcd {
         None => (Cause::Unknown, format!("{name} waits: no control plane could say how etcd is")),
         Some(members) => {

@@ -322,6 +322,19 @@ impl<'a> Cx<'a> {
         self.control_planes().find(in_doubt).map(|v| v.name)
     }
 
+    /// Whether this is the cluster's only control plane, and a k3s server whose data is a file: there is no etcd then, and
+    /// nothing but this machine to lose. Whoever cannot be seen may have one.
+    pub fn is_without_etcd(&self, view: &View<'a>) -> bool {
+        let of_other = |other: &View<'a>| {
+            let joined = other.past.joined.as_ref().is_some_and(|j| j.role == Role::ControlPlane);
+            other.name != view.name && (joined || other.probe.is_some_and(|p| p.datastore))
+        };
+        self.etcd.is_none()
+            && view.probe.is_some_and(|p| p.datastore && p.sqlite)
+            && self.control_planes.iter().all(|(name, _)| *name == view.name)
+            && !self.views.values().any(of_other)
+    }
+
     /// The etcd member of a machine.
     pub fn member(&self, name: &MachineName) -> Option<&'a EtcdMember> {
         self.etcd?.iter().find(|m| m.name == name.as_str())

@@ -135,7 +135,7 @@ fn expect(cluster: &Cluster, seen: &mut Observed, effect: &Effect, now: Timestam
         Effect::LeaveEtcd { machine, .. } => left_etcd(seen, machine),
         Effect::Clean { machine, .. } => change_probe(seen, machine, |probe| {
             probe.kubelet = false;
-            probe.datastore = false;
+            (probe.datastore, probe.sqlite) = (false, false);
             probe.distribution_state = false;
             probe.etcd = None;
         }),

@@ -124,7 +124,9 @@ pub fn plan(cx: &Cx<'_>, view: &View<'_>, since: Timestamp, why: &str, out: &mut
         }
         Heal::Until(until) => {
             let text = format!("{name} is given time to recover: {why}");
-            out.wait_until(Some(name), Cause::BackOff, text, Some(until));
+            // It may be well before that.
+            let look = cx.now + cx.cluster.reconciler.interval;
+            out.wait_until(Some(name), Cause::BackOff, text, Some(until.min(look)));
         }
         Heal::Exhausted => {
             let text =

@@ -127,7 +127,7 @@ fn depart(cx: &Cx<'_>, view: &View<'_>, why: &str, out: &mut Out<'_, '_>) -> Opt
             out.wait(Some(name), Cause::Quorum, text);
             return None;
         };
-        let effect = Effect::LeaveEtcd { machine: machine(), via: via.name.clone() };
+        let effect = Effect::LeaveEtcd { machine: machine(), via: via.name.clone(), there: !gone };
         links.push((effect, format!("{why}; etcd first, so that its majority is counted without it")));
     }
     let left_over = view.probe.is_some_and(|p| p.distribution_state || p.kubelet || p.datastore);

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "test helpers are tests")]
 
 mod actions;
+mod alone;
 mod beginning;
 mod changes;
 mod departures;

@@ -186,7 +186,7 @@ fn rule_9_etcd_is_left_before_the_node_goes() {
     let world = ready(K3s, &FIVE);
     let delete = Effect::DeleteNode { machine: name("cp2"), uid: "uid-cp2".to_owned() };
     assert_eq!(broken(&world, vec![delete.clone()]), [Rule::LeaveBeforeDelete]);
-    let leave = Effect::LeaveEtcd { machine: name("cp2"), via: name("cp1") };
+    let leave = Effect::LeaveEtcd { machine: name("cp2"), via: name("cp1"), there: true };
     assert_eq!(broken(&world, vec![leave, delete]), []);
 }
 

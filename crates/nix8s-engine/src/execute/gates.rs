@@ -179,11 +179,11 @@ async fn probe(world: &World, machine: &Machine) -> Result<Probe, String> {
 }
 
 /// Whether a control plane is back in etcd. That its Node is Ready may be 40 seconds old (node-monitor-grace-period), and
-/// the next control plane is taken down when this one has passed.
+/// the next control plane is taken down when this one has passed. A k3s server with a file instead has no vote.
 fn votes(probe: &Probe) -> Answer {
     if !probe.kubelet {
         Answer::No("its kubelet does not run".to_owned())
-    } else if probe.datastore && probe.etcd.is_none() {
+    } else if probe.datastore && !probe.sqlite && probe.etcd.is_none() {
         Answer::No("its etcd does not vote".to_owned())
     } else {
         Answer::Yes
@@ -219,6 +219,17 @@ mod tests {
         r#"w2 installed: No("it does not run NixOS")"#,
         r#"w3 installed: NotAsked("connection refused")"#,
     ];
+
+    #[test]
+    fn a_control_plane_votes_unless_it_has_no_etcd() {
+        let of = |kubelet, datastore, sqlite, etcd: Option<Vec<_>>| {
+            votes(&Probe { kubelet, datastore, sqlite, etcd, ..crate::testing::probe("cp1") })
+        };
+        assert_eq!(of(true, true, false, Some(Vec::new())), Answer::Yes);
+        assert_eq!(of(true, true, false, None), Answer::No("its etcd does not vote".to_owned()));
+        assert_eq!(of(true, true, true, None), Answer::Yes);
+        assert_eq!(of(false, true, true, None), Answer::No("its kubelet does not run".to_owned()));
+    }
 
     #[tokio::test(start_paused = true)]
     async fn every_gate_is_asked_and_each_has_its_answer() {

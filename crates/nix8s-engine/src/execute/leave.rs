@@ -20,9 +20,12 @@ use crate::world::World;
 const LEAVES: Duration = Duration::from_secs(180);
 
 /// Takes a member out of etcd.
-pub async fn leave_etcd(world: &World, name: &MachineName, via: &MachineName) -> Done {
+pub async fn leave_etcd(world: &World, name: &MachineName, via: &MachineName, there: bool) -> Done {
     match world.cluster.distribution {
         Distribution::K3s => {
+            if there {
+                run(world, "telling k3s not to come back", &on_node::stay_out(machine(world, name)?)).await?;
+            }
             let result = world.kube(LEAVES, world.ports.kube.remove_etcd_member(name)).await;
             result.map_err(|e| from_kube("taking it out of etcd", &e))?;
             Ok(None)

@@ -282,7 +282,7 @@ async fn effect(world: &World, effect: &Effect, hold: &mut Hold) -> Done {
         Effect::Rollback { machine, to } => system::rollback(world, machine, to).await,
         Effect::Uncordon { machine } => pods::uncordon(world, machine).await,
         Effect::Restart { machine, voted } => system::restart(world, machine, *voted).await,
-        Effect::LeaveEtcd { machine, via } => leave::leave_etcd(world, machine, via).await,
+        Effect::LeaveEtcd { machine, via, there } => leave::leave_etcd(world, machine, via, *there).await,
         Effect::Clean { machine, orphan: _ } => leave::clean(world, machine).await,
         Effect::DeleteNode { machine, uid } => leave::delete_node(world, machine, uid).await,
         Effect::SetMetadata { machine, patch } => cluster::set_metadata(world, machine, patch).await,

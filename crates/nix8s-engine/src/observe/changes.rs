@@ -145,7 +145,7 @@ fn readiness(
 ) {
     // What the API server says of a node is up to 40 seconds old (node-monitor-grace-period): that a restart is over, the machine
     // itself must show, and a member of etcd that it votes again.
-    let is_back = |probe: &Probe| probe.kubelet && (!probe.datastore || probe.etcd.is_some());
+    let is_back = |probe: &Probe| probe.kubelet && (!probe.datastore || probe.sqlite || probe.etcd.is_some());
     let runs = || machine.probe.as_ref().is_some_and(is_back);
     match (node.ready, past.not_ready_since) {
         (true, Some(_)) => changes.push(What::Ready { machine: name.clone() }),

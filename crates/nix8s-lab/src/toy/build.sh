@@ -24,7 +24,9 @@ done
 if [ -n "$k3s" ]; then
   sed "s#@version@#$version#g" "$k3s" > "$out/sw/bin/k3s"
   cp "$k3sEtcd" "$out/sw/bin/k3s-etcd"
-  chmod 755 "$out/sw/bin/k3s" "$out/sw/bin/k3s-etcd"
+  # What k3s brings to stop all that it left running.
+  printf '#!/bin/sh\nexec systemctl stop k3s.service\n' > "$out/sw/bin/k3s-killall.sh"
+  chmod 755 "$out/sw/bin/k3s" "$out/sw/bin/k3s-etcd" "$out/sw/bin/k3s-killall.sh"
 fi
 for script in activate init; do
   eval "sed \"s#@out@#$out#g\" \"\$$script\"" > "$out/$script"

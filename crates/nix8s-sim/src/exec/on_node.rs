@@ -60,6 +60,8 @@ impl SimExec {
             ["nix8s", "on-node", "deliver"] => self.effect(&to, (0, 1), |_, _| said("")).await,
             ["nix8s", "on-node", "confirm"] => self.effect(&to, (0, 2), |w, m| confirm(w, m, &stdin)).await,
             ["nix8s", "on-node", "gates"] => self.effect(&to, (1, 5), |w, m| gates(w, m, &stdin)).await,
+            // Who was taken out of etcd does not come back here.
+            ["nix8s", "on-node", "stay-out"] => self.effect(&to, (0, 1), |_, _| said("")).await,
             ["nix8s", "on-node", "clean", _] => self.effect(&to, (5, 20), clean).await,
             ["systemctl", "restart", unit] => self.effect(&to, (1, 3), |w, m| restart(w, m, unit)).await,
             ["journalctl", ..] => {
@@ -130,6 +132,7 @@ fn probe(world: &mut World, name: &MachineName) -> Output {
         armed: metal.switch.as_ref().is_some_and(|s| s.state == crate::world::metal::SwitchState::Armed),
         kubelet: kube.active,
         datastore: kube.datastore.is_some(),
+        sqlite: false,
         distribution_state: kube.state.is_some() || kube.datastore.is_some(),
         membership: if nixos { metal.membership.clone() } else { None },
         components: if k3s { version } else { kube.components },

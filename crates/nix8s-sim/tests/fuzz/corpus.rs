@@ -124,6 +124,7 @@ fn probe(random: &mut Random, machine: &Machine, system: &System) -> Probe {
         armed: random.chance(100),
         kubelet: random.chance(300),
         datastore: random.chance(300),
+        sqlite: random.chance(100),
         distribution_state: random.chance(300),
         membership: None,
         components: None,

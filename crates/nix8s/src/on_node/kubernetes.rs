@@ -53,8 +53,20 @@ fn says(command: &mut Command) -> String {
     }
 }
 
+/// k3s whose member was taken out of etcd ends, and systemd starts it again five seconds later: it would join as another
+/// member, which is dead as soon as the machine is cleaned. In memory, so that a boot forgets it.
+const STAYS_OUT: &str = "/run/systemd/system/k3s.service.d/nix8s-leaves.conf";
+
+/// Keeps k3s from starting again by itself.
+pub fn stay_out(machine: &Machine) -> Result<Exit, CliError> {
+    let cannot = |error| failed(format!("could not write {STAYS_OUT}")).because(error);
+    machine.write(STAYS_OUT, b"[Service]\nRestart=no\n").map_err(cannot)?;
+    machine.run(&["systemctl", "daemon-reload"]).map(|()| Exit::Done)
+}
+
 /// What a distribution leaves behind. Data of workloads is elsewhere and stays.
-const K3S: [&str; 6] = [
+const K3S: [&str; 7] = [
+    STAYS_OUT,
     "/var/lib/rancher/k3s/agent",
     "/var/lib/rancher/k3s/server",
     "/etc/rancher/node",
@@ -96,6 +108,7 @@ pub fn clean(machine: &Machine, distribution: Distribution) -> Result<Exit, CliE
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(failed(format!("could not remove {path}")).because(error));
             }
+            Ok(()) if path == &STAYS_OUT => machine.run(&["systemctl", "daemon-reload"])?,
             Ok(()) | Err(_) => {}
         }
     }

@@ -83,6 +83,9 @@ enum Verb {
     /// Asks gates, from stdin
     #[command(after_help = EXAMPLES)]
     Gates,
+    /// Keeps k3s, whose member is about to be taken out of etcd, from coming back as another one
+    #[command(after_help = EXAMPLES)]
+    StayOut,
     /// Stops a distribution of Kubernetes and removes its state
     #[command(after_help = EXAMPLES)]
     Clean {
@@ -121,6 +124,7 @@ pub fn run(args: &OnNodeArgs) -> Result<Exit, CliError> {
         Verb::RollBack { nonce } => switch::roll_back(&machine, nonce),
         Verb::Resume => switch::resume(&machine),
         Verb::Gates => kubernetes::gates(&from_stdin("a list of gates")?),
+        Verb::StayOut => kubernetes::stay_out(&machine),
         Verb::Clean { distribution } => kubernetes::clean(&machine, *distribution),
         Verb::KubeadmJoin => kubernetes::join(&machine, &stdin()?),
         Verb::Etcdctl { arguments } => kubernetes::etcdctl(&machine, arguments),

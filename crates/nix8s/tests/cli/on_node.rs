@@ -79,6 +79,20 @@ fn a_mark_is_seen_by_the_next_look_and_stands_on_the_boot_partition_too() {
 }
 
 #[test]
+fn a_k3s_server_with_a_file_for_a_datastore_is_told_from_one_with_etcd() {
+    let project = Project::new("");
+    let seen = || {
+        let probe = on_node(&project, &["probe"], "").json();
+        (probe["datastore"].as_bool().unwrap(), probe["sqlite"].as_bool().unwrap())
+    };
+    assert_eq!(seen(), (false, false));
+    project.write("var/lib/rancher/k3s/server/db/state.db", b"SQLite format 3");
+    assert_eq!(seen(), (true, true));
+    project.write("var/lib/rancher/k3s/server/db/etcd/member/wal/0.wal", b"");
+    assert_eq!(seen(), (true, false), "where there is etcd, it is what counts");
+}
+
+#[test]
 fn rule_2_a_machine_says_no_when_it_is_not_the_planned_one() {
     let project = Project::new("");
     project.write("etc/os-release", b"ID=nixos\nVARIANT_ID=installer\n");

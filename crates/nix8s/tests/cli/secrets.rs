@@ -81,7 +81,7 @@ trait Tap: Sized {
 impl Tap for PathBuf {}
 
 #[test]
-fn the_first_connection_to_each_machine_is_verified() {
+fn n_03_the_first_connection_to_each_machine_is_verified_and_nobody_adds_a_key_by_hand() {
     let desk = Desk::new("provider: age");
     let hosts = desk.project.path().join("state/prod/known_hosts");
     let installer = "10.0.0.21 ssh-ed25519 AAAAinstaller\n";
@@ -401,9 +401,37 @@ fn machines_that_are_given_their_keys_at_once_are_all_known() {
     assert!(machines.iter().all(|machine| text.contains(machine)), "{text}");
 }
 
+/// A token that is written down in clear, or that somebody forgot to decrypt, is nobody's token.
+#[test]
+fn x_10_what_is_kept_is_encrypted_and_what_is_encrypted_is_no_token() {
+    const ENCRYPTED: &str = "ENC[AES256_GCM,data:Q0FGRQ==,iv:AAAA,tag:AAAA,type:str]";
+    let desk = Desk::new("provider: age");
+    desk.well(&["secrets", "generate"]);
+    let values = desk.values();
+    let kept = std::fs::read_to_string(desk.file()).unwrap();
+    assert!(values.iter().all(|(_, value)| !kept.contains(value.as_str())), "{kept}");
+    std::fs::write(desk.file(), "token: hunter2hunter2\n").unwrap();
+    let ran = desk.run(&["secrets", "check"]);
+    assert!(ran.code == 4 && ran.stderr.contains("is not encrypted"), "{}", ran.all());
+    assert!(!ran.all().contains("hunter2"), "{}", ran.all());
+
+    // What sops gives out as if it had decrypted it, and what comes by the environment.
+    let desk = Desk::new("provider: sops");
+    desk.program("sops", &format!("#!/bin/sh\nprintf 'version: 1\\ntoken: \"{ENCRYPTED}\"\\n'\n"));
+    std::fs::create_dir_all(desk.file().parent().unwrap()).unwrap();
+    std::fs::write(desk.file(), format!("token: {ENCRYPTED}\nsops:\n    mac: x\n")).unwrap();
+    let ran = desk.run(&["secrets", "check"]);
+    assert!(ran.code == 3 && ran.stderr.contains("token"), "{}", ran.all());
+    let desk = Desk::new("provider: env");
+    let ran = Ran::from(
+        desk.command(&["secrets", "check"]).env("NIX8S_SECRET_PROD_TOKEN", ENCRYPTED).output().unwrap(),
+    );
+    assert!(ran.code == 3 && ran.stderr.contains("NIX8S_SECRET_PROD_TOKEN"), "{}", ran.all());
+}
+
 /// An installation is given what its machine needs and no more.
 #[test]
-fn a_machine_gets_its_own_files() {
+fn x_20_a_machine_gets_its_own_files_and_a_worker_no_token_of_the_servers() {
     let desk = Desk::new(
         "provider: age, sshPubKey: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExample ops",
     );

@@ -111,8 +111,9 @@ fn plant(project: &Project, texts: &[String]) {
     project.write("state/prod/k8s/kubeconfig", kubeconfig.as_bytes());
 }
 
+/// Repositories are fetched by the user's own nix and git, with the user's own keys; what they say may hold a token.
 #[test]
-fn no_secret_is_in_a_bundle() {
+fn n_09_no_secret_is_in_a_bundle_and_no_token_of_an_address() {
     let identity = Identity::generate();
     let project = project(&identity);
     let shown = run(&project, &["-o", "json", "secrets", "show", "--reveal"]).json();

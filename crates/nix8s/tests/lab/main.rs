@@ -7,6 +7,7 @@ mod facts;
 mod kubeconfig;
 mod node;
 mod place;
+mod removal;
 mod service;
 mod ssh;
 mod switch;

@@ -13,9 +13,6 @@ use nix8s_lab::Lab;
 
 use crate::place::done;
 
-/// What k3s brings to stop all that it left running.
-const KILLALL: &str = "#!/bin/sh\nexec systemctl stop k3s.service\n";
-
 /// A configuration of a control plane and a worker, beside a flake with their systems.
 fn configure(lab: &Lab, template: &str, provisioner: &str) {
     let address = |name: &str| lab.host(name).address().to_owned();
@@ -32,11 +29,10 @@ fn configure(lab: &Lab, template: &str, provisioner: &str) {
 
 /// One control plane and one worker, whose systems are those of the flake beside it.
 fn systems(lab: &Lab) {
-    let flake = lab.flake(
+    lab.flake(
         r#"{ "prod": { "versions": ["v1.34.2+k3s1"], "machines": {
-            "prod-cp1": { "k3s": "server" }, "prod-w1": { "k3s": "agent", "programs": ["k3s-killall.sh"] } } } }"#,
+            "prod-cp1": { "k3s": "server" }, "prod-w1": { "k3s": "agent" } } } }"#,
     );
-    std::fs::write(flake.join("programs/k3s-killall.sh"), KILLALL).unwrap();
 }
 
 fn command(lab: &Lab, args: &[&str]) -> Command {

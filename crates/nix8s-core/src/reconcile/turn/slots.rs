@@ -107,6 +107,9 @@ impl Slots {
 fn quorum(cx: &Cx<'_>, view: &View<'_>, kind: Kind) -> Option<Refusal> {
     let name = view.name;
     let Some(members) = cx.etcd else {
+        if cx.is_without_etcd(view) {
+            return alone(cx, name, kind);
+        }
         let text = format!("{name} waits: no control plane could say how etcd is");
         return Some((Cause::Unknown, text, None));
     };
@@ -117,10 +120,7 @@ fn quorum(cx: &Cx<'_>, view: &View<'_>, kind: Kind) -> Option<Refusal> {
         return None;
     }
     if kind == Kind::Leave && voters == 1 {
-        let text = format!(
-            "{name} holds the only copy of the cluster's data: `nix8s reset` takes a whole cluster down"
-        );
-        return Some((Cause::NeedsPermit, text, None));
+        return alone(cx, name, kind);
     }
     if let Some(other) = crate::reconcile::heal::away_by_us(cx, name, members) {
         let what = cx
@@ -146,9 +146,25 @@ fn quorum(cx: &Cx<'_>, view: &View<'_>, kind: Kind) -> Option<Refusal> {
             (Cause::Quorum, text, None)
         });
     }
+    outage(cx, name, &format!("the cluster has {voters} etcd member(s)"))
+}
+
+/// Whether the one machine that has the cluster's data may be taken away for a while; for good it may not.
+fn alone(cx: &Cx<'_>, name: &MachineName, kind: Kind) -> Option<Refusal> {
+    if kind == Kind::Leave {
+        let text = format!(
+            "{name} holds the only copy of the cluster's data: `nix8s reset` takes a whole cluster down"
+        );
+        return Some((Cause::NeedsPermit, text, None));
+    }
+    outage(cx, name, "the cluster's data is on it alone")
+}
+
+/// Whether the API may be away for a while.
+fn outage(cx: &Cx<'_>, name: &MachineName, because: &str) -> Option<Refusal> {
     (!cx.permit.allows(Risk::Interrupts)).then(|| {
         let text = format!(
-            "the API would be away while {name} is worked on, because the cluster has {voters} etcd member(s): allow \
+            "the API would be away while {name} is worked on, because {because}: allow \
              it with `policy.interrupt: true`, or add control planes"
         );
         (Cause::NeedsPermit, text, None)

@@ -61,6 +61,7 @@ pub fn read(text: &str) -> Result<Probe, NotUnderstood> {
         armed: facts.has("armed"),
         kubelet: facts.lines("kubelet").any(|state| state == "active"),
         datastore: facts.has("datastore"),
+        sqlite: facts.has("sqlite"),
         distribution_state: facts.has("distribution") || facts.has("datastore"),
         membership: facts.lines("membership").next().and_then(|line| line.get(..16)).map(str::to_owned),
         components: facts.lines("components").find_map(component),

@@ -130,6 +130,11 @@ pub fn gates_failed(stdout: &str) -> Result<BTreeMap<String, String>, NotUnderst
     json("nix8s on-node gates", stdout)
 }
 
+/// Keeps k3s from starting again by itself once it ends, until the machine boots or is cleaned.
+pub fn stay_out(machine: &Machine) -> Command {
+    Command::on(machine, ["nix8s", "on-node", "stay-out"], SHORT)
+}
+
 /// Stops the distribution and removes its state; data disks are untouched.
 pub fn clean(machine: &Machine, distribution: Distribution) -> Command {
     let argv = ["nix8s", "on-node", "clean", &distribution.to_string()];

@@ -97,10 +97,12 @@ done
 section kubelet
 systemctl is-active k3s.service k3s-agent.service kubelet.service k0scontroller.service k0sworker.service \
   rke2-server.service rke2-agent.service | lines
-for d in /var/lib/rancher/k3s/server/db/etcd /var/lib/rancher/k3s/server/db/state.db /var/lib/etcd/member \
-  /var/lib/k0s/etcd/member; do
+db=/var/lib/rancher/k3s/server/db
+for d in $db/etcd $db/state.db /var/lib/etcd/member /var/lib/k0s/etcd/member; do
   if [ -e "$root$d" ]; then section datastore && break; fi
 done
+# k3s renames the file when it has moved what is in it into etcd.
+[ ! -e "$root$db/state.db" ] || [ -e "$root$db/etcd/member" ] || [ -e "$root/var/lib/etcd/member" ] || section sqlite
 for d in /var/lib/rancher/k3s/agent /var/lib/rancher/k3s/server /etc/rancher/node/password /etc/kubernetes/pki \
   /etc/kubernetes/kubelet.conf /var/lib/kubelet/pki /var/lib/k0s/pki; do
   if [ -e "$root$d" ]; then section distribution && break; fi

@@ -341,9 +341,20 @@ async fn kubeadm_takes_the_member_out_of_etcd_by_its_id() {
         |id: &str, name: &str| EtcdMember { id: id.to_owned(), name: name.to_owned(), healthy: true };
     asked.etcd = Some(vec![member("a1", "cp1"), member("b2", "w1")]);
     fakes.exec.on("probe", [says(serde_json::to_string(&asked).unwrap())]);
-    let leave = Effect::LeaveEtcd { machine: name("w1"), via: name("cp1") };
+    let leave = Effect::LeaveEtcd { machine: name("w1"), via: name("cp1"), there: true };
     assert_eq!(run(&fakes, Distribution::Kubeadm, leave).await, Ok(None));
     assert_eq!(fakes.exec.ran("member remove"), ["cp1: nix8s on-node etcdctl member remove b2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn k3s_that_leaves_etcd_is_told_not_to_come_back_unless_it_is_lost() {
+    for there in [true, false] {
+        let fakes = Fakes::new();
+        let leave = Effect::LeaveEtcd { machine: name("cp1"), via: name("w1"), there };
+        assert_eq!(run(&fakes, Distribution::K3s, leave).await, Ok(None));
+        assert_eq!(fakes.exec.ran("stay-out").len(), usize::from(there));
+        assert_eq!(fakes.exec.ran("cp1: ").len(), usize::from(there), "nothing on a lost machine is touched");
+    }
 }
 
 /// What comes of restarting w1, one of three members of etcd that work as said.
