@@ -155,6 +155,7 @@ in
       ])
       (t.equal environment.address "10.0.0.5")
       (t.equal (environment ? vip_interface) false)
+      (t.equal (builtins.head pod.containers).image "ghcr.io/kube-vip/kube-vip:v1.1.2")
       (t.lacks (builtins.toJSON objects) "c-m")
     ];
   "kube-vip on kubeadm logs in as super-admin only where there is one" =

@@ -29,20 +29,35 @@ in
     (t.contains (unit { }) "--agent-token-file=/var/lib/nix8s/secrets/agent-token")
     (t.equal (t.config { }).services.k3s.token "")
   ];
-  "x_06: a token in the document reaches no unit" =
+  "x_06: secrets of the document are in no unit, script or file" =
     let
-      said = {
-        cluster.secrets = {
-          token = "inline-server-token";
-          agentToken = "inline-agent-token";
+      said.cluster = {
+        ha = {
+          vip = "10.0.0.5";
+          mode = "haproxy";
+        };
+        secrets = {
+          token = "known-server-token";
+          agentToken = "known-agent-token";
+        };
+        etcd.snapshot.s3 = {
+          bucket = "etcd";
+          accessKey = "known-access-key";
+          secretKey = "known-secret-key";
         };
       };
       config = t.config said;
+      texts = attribute: set: map (one: one.${attribute}) (builtins.attrValues set);
     in
-    t.lacks (
-      lib.concatStrings (map (unit: unit.text) (builtins.attrValues config.systemd.units))
-      + builtins.toJSON (lib.mapAttrs (_: entry: entry.text) config.environment.etc)
-    ) "inline-";
+    t.lacks (builtins.toJSON [
+      (texts "text" config.systemd.units)
+      (texts "script" config.systemd.services)
+      (texts "text" config.environment.etc)
+      config.system.activationScripts.script
+      (texts "jq" config.nix8s.membership.files)
+      config.services.keepalived.vrrpInstances
+      config.services.haproxy.config
+    ]) "known-";
   "x_06: a token among the flags is refused" = all [
     (t.refuses { cluster.k3s.config.token = "abc"; } "clusters.c.k3s.config.token: ")
     (t.refuses { cluster.k3s.extraArgs.worker = [ "--token=abc" ]; } "clusters.c.k3s.extraArgs: --token: ")
