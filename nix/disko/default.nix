@@ -14,5 +14,6 @@
     ./encryption.nix
     ./etcd.nix
     ./loader.nix
+    ./present.nix
   ];
 }

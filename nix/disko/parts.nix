@@ -50,17 +50,20 @@ rec {
     type = "disk";
     inherit device;
     destroy = false;
-    preCreateHook = ''
-      found=0
-      blkid --probe ${device} >/dev/null 2>&1 || found=$?
-      # 2 is nothing at all.
-      if [ "$found" != 2 ] && ! sgdisk --print ${device} | grep -q ' nix8s-'; then
-        echo "${device} holds something that nix8s did not put there. It is not erased here: take the disk out of install.disks.data, or erase it first (wipefs --all ${device})" >&2
-        exit 1
-      fi
-    '';
+    preCreateHook = unlessOurs device "nix8s-";
     content = gpt partitions;
   };
+
+  # Stops where a disk holds something, but no partition whose name begins so.
+  unlessOurs = device: name: ''
+    found=0
+    blkid --probe ${device} >/dev/null 2>&1 || found=$?
+    # 2 is nothing at all.
+    if [ "$found" != 2 ] && ! sgdisk --print ${device} | grep -q ' ${name}'; then
+      echo "${device} holds something else than what nix8s would put there. It is not erased here: take the disk out of install.disks.data, or erase it first (wipefs --all ${device})" >&2
+      exit 1
+    fi
+  '';
 
   # GRUB's second half lies here where the firmware is a BIOS.
   bios =

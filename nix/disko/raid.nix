@@ -51,7 +51,21 @@ lib.mkIf (parts.is "raid" && parts.data != [ ]) (
     disko.devices = {
       disk = {
         main = parts.system parts.main (half "" "/boot");
-        second = parts.kept second (half "2" "/boot-second");
+        second = parts.kept second (half "2" "/boot-second") // {
+          # It holds what the first one holds, so it goes with it; the kernel may have put the old mirror together again.
+          preCreateHook = ''
+            ${parts.unlessOurs second "nix8s-root2"}
+            lsblk --noheadings --raw --output PATH,TYPE ${second} | sort --unique | while read -r path type; do
+              case $type in raid*) mdadm --stop "$path" ;; esac
+            done
+            udevadm settle
+            lsblk --noheadings --raw --output PATH,TYPE ${second} | while read -r path type; do
+              if [ "$type" = part ]; then wipefs --all --force "$path"; fi
+            done
+            wipefs --all --force ${second}
+            udevadm settle
+          '';
+        };
       }
       // parts.etcdDisk
       // parts.dataDisks (builtins.tail parts.data) parts.mounted;

@@ -234,7 +234,7 @@ each "D-09: a profile lays out a disk that starts by BIOS and by UEFI" (
         data0 = false;
         data1 = false;
       })
-      (t.contains devices.disk.data0._create "holds something that nix8s did not put there")
+      (t.contains devices.disk.data0._create "holds something else than what nix8s would put there")
       (t.equal
         (t.config (install {
           disks.data = [ other ];
@@ -319,6 +319,19 @@ each "D-09: a profile lays out a disk that starts by BIOS and by UEFI" (
       (t.holds "without the one" (builtins.elem "nofail" config.fileSystems."/boot".options))
       (t.holds "without the other" (builtins.elem "nofail" config.fileSystems."/boot-second".options))
     ];
+  "disks/raid: the other half goes with the first, and nothing else does" =
+    let
+      second =
+        (laidOut (install {
+          profile = "raid";
+          disks.data = [ other ];
+        })).disk.second;
+    in
+    first [
+      (t.equal second.destroy false)
+      (t.contains second._create "grep -q ' nix8s-root2'")
+      (t.contains second._create "wipefs --all --force ${other}")
+    ];
   "disks/raid needs two disks" =
     t.refuses (install { profile = "raid"; })
       "clusters.c.members.m.install.disks.data: the profile raid mirrors";
@@ -383,6 +396,25 @@ each "D-09: a profile lays out a disk that starts by BIOS and by UEFI" (
       };
     };
   };
+  "disks/a machine that something else laid out is not switched to a root that it has not" =
+    let
+      # nixpkgs has the option from 25.05 on.
+      config = t.config {
+        member.nixosModules = [
+          {
+            options.system.preSwitchChecks = lib.mkOption {
+              type = lib.types.attrsOf lib.types.lines;
+              default = { };
+            };
+          }
+        ];
+      };
+    in
+    first [
+      (t.contains config.system.preSwitchChecks.nix8s "[ ! -e /dev/disk/by-partlabel/nix8s-root ]")
+      (t.contains config.system.preSwitchChecks.nix8s "clusters.c.members.m.install")
+    ];
+
   "disks/a module has another word on the layout" =
     t.equal
       (t.config {
