@@ -103,8 +103,12 @@ in
       install -d -m 0755 /run/nix8s
       until interface=$(${interface}); do sleep 2; done
       password=$({ echo "nix8s vrrp ${cluster.name}"; cat ${row.secret}; } | sha256sum | cut -c 1-8)
-      printf 'NIX8S_VIP_INTERFACE=%s\nNIX8S_VIP_PASSWORD=%s\n' "$interface" "$password" >${environment}
-      systemctl --quiet is-active keepalived.service || systemctl --no-block start keepalived.service
+      before=$(cat ${environment} 2>/dev/null || true)
+      now=$(printf 'NIX8S_VIP_INTERFACE=%s\nNIX8S_VIP_PASSWORD=%s' "$interface" "$password")
+      if [ "$now" = "$before" ] && systemctl --quiet is-active keepalived.service; then exit 0; fi
+      echo "$now" >${environment}
+      # It reads this when it starts: peers have the new password too.
+      systemctl --no-block restart keepalived.service
     '';
   };
 
