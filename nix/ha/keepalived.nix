@@ -88,6 +88,7 @@ in
 
   systemd.services.nix8s-vip = {
     description = "Interface and password for the address of the API";
+    wantedBy = [ "multi-user.target" ];
     after = [ "network-online.target" ];
     wants = [ "network-online.target" ];
     serviceConfig = {
@@ -102,19 +103,22 @@ in
       install -d -m 0755 /run/nix8s
       until interface=$(${interface}); do sleep 2; done
       password=$({ echo "nix8s vrrp ${cluster.name}"; cat ${row.secret}; } | sha256sum | cut -c 1-8)
-      printf 'NIX8S_VIP_INTERFACE=%s\nNIX8S_VIP_PASSWORD=%s\n' "$interface" "$password" >${environment}
-      # For the first time; it is there already where it was what asked for this.
-      systemctl --no-block start keepalived.service
+      before=$(cat ${environment} 2>/dev/null || true)
+      now=$(printf 'NIX8S_VIP_INTERFACE=%s\nNIX8S_VIP_PASSWORD=%s' "$interface" "$password")
+      if [ "$now" = "$before" ] && systemctl --quiet is-active keepalived.service; then exit 0; fi
+      echo "$now" >${environment}
+      # It reads this when it starts: peers have the new password too.
+      systemctl --no-block restart keepalived.service
     '';
   };
 
+  # It does not require the unit above: that starts this one.
   systemd.services.keepalived = {
-    requires = [ "nix8s-vip.service" ];
     after = [
       "nix8s-vip.service"
       "nix8s-membership.service"
     ];
-    unitConfig.ConditionPathExists = known;
+    unitConfig.ConditionPathExists = environment;
   };
   # Not keepalived itself: after a unit that is skipped a path unit may notice no further change.
   systemd.paths.nix8s-vip = {

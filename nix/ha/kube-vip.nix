@@ -40,8 +40,7 @@ let
 
   container = {
     name = "kube-vip";
-    # The one that nixpkgs has, so that it moves with the system.
-    image = "ghcr.io/kube-vip/kube-vip:v${pkgs.kube-vip.version}";
+    inherit (config.nix8s.kubeVip) image;
     imagePullPolicy = "IfNotPresent";
     args = [ "manager" ];
     securityContext.capabilities = {
@@ -186,6 +185,14 @@ in
     ./vip.nix
     ./own-port.nix
   ];
+
+  options.nix8s.kubeVip.image = lib.mkOption {
+    type = lib.types.str;
+    # nixpkgs has none whose version could be followed.
+    default = "ghcr.io/kube-vip/kube-vip:v1.1.2";
+    example = "registry.example.com/kube-vip:v1.1.2";
+    description = "The image of kube-vip; the same on all machines of a cluster.";
+  };
 
   config = lib.mkMerge [
     (lib.optionalAttrs (cluster.distribution == "k3s") {

@@ -35,11 +35,20 @@ in
     (t.equal (instance keepalived).interface "\${NIX8S_VIP_INTERFACE}")
     (t.lacks (builtins.toJSON (instance keepalived)) "eth0")
   ];
-  "keepalived waits until it knows its peers" = t.equal
-    (t.config keepalived).systemd.services.keepalived.unitConfig.ConditionPathExists
-    [
-      "/var/lib/nix8s/membership.json"
-      "/var/lib/nix8s/secrets/token"
+  "keepalived waits until it knows its peers and a password" =
+    let
+      config = t.config keepalived;
+      known = [
+        "/var/lib/nix8s/membership.json"
+        "/var/lib/nix8s/secrets/token"
+      ];
+    in
+    all [
+      (t.equal config.systemd.services.keepalived.unitConfig.ConditionPathExists "/run/nix8s/keepalived.env")
+      (t.contains config.systemd.services.nix8s-vip.script "for file in ${toString known}; do\n  if [ ! -e \"$file\" ]; then exit 0; fi")
+      (t.equal config.systemd.paths.nix8s-vip.pathConfig.PathChanged known)
+      # Each would start the other, for ever.
+      (t.equal config.systemd.services.keepalived.requires [ ])
     ];
   "peers and priority come from the membership" = all [
     (t.contains (instance keepalived).extraConfig "include /run/nix8s/membership/keepalived.conf")
@@ -155,6 +164,7 @@ in
       ])
       (t.equal environment.address "10.0.0.5")
       (t.equal (environment ? vip_interface) false)
+      (t.equal (builtins.head pod.containers).image "ghcr.io/kube-vip/kube-vip:v1.1.2")
       (t.lacks (builtins.toJSON objects) "c-m")
     ];
   "kube-vip on kubeadm logs in as super-admin only where there is one" =

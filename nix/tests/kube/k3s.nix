@@ -1,5 +1,5 @@
 # k3s: the unit, its flags, its package, and what is refused.
-{ lib, t, ... }:
+{ t, ... }:
 let
   unit = said: (t.config said).systemd.units."k3s.service".text;
   worker = said: {
@@ -29,20 +29,35 @@ in
     (t.contains (unit { }) "--agent-token-file=/var/lib/nix8s/secrets/agent-token")
     (t.equal (t.config { }).services.k3s.token "")
   ];
-  "x_06: a token in the document reaches no unit" =
+  "x_06: secrets of the document are in no unit, script or file" =
     let
-      said = {
-        cluster.secrets = {
-          token = "inline-server-token";
-          agentToken = "inline-agent-token";
+      said.cluster = {
+        ha = {
+          vip = "10.0.0.5";
+          mode = "haproxy";
+        };
+        secrets = {
+          token = "known-server-token";
+          agentToken = "known-agent-token";
+        };
+        etcd.snapshot.s3 = {
+          bucket = "etcd";
+          accessKey = "known-access-key";
+          secretKey = "known-secret-key";
         };
       };
       config = t.config said;
+      texts = attribute: set: map (one: one.${attribute}) (builtins.attrValues set);
     in
-    t.lacks (
-      lib.concatStrings (map (unit: unit.text) (builtins.attrValues config.systemd.units))
-      + builtins.toJSON (lib.mapAttrs (_: entry: entry.text) config.environment.etc)
-    ) "inline-";
+    t.lacks (builtins.toJSON [
+      (texts "text" config.systemd.units)
+      (texts "script" config.systemd.services)
+      (texts "text" config.environment.etc)
+      config.system.activationScripts.script
+      (texts "jq" config.nix8s.membership.files)
+      config.services.keepalived.vrrpInstances
+      config.services.haproxy.config
+    ]) "known-";
   "x_06: a token among the flags is refused" = all [
     (t.refuses { cluster.k3s.config.token = "abc"; } "clusters.c.k3s.config.token: ")
     (t.refuses { cluster.k3s.extraArgs.worker = [ "--token=abc" ]; } "clusters.c.k3s.extraArgs: --token: ")
@@ -52,45 +67,6 @@ in
     (t.lacks (agent { }) "secrets/token")
     (t.contains (agent { }) "/bin/k3s agent")
   ];
-
-  "another member changes no machine's system" =
-    let
-      other = role: ip: {
-        inherit role ip;
-        install.disk = "/dev/disk/by-id/nvme-system";
-        stateVersion = "24.11";
-      };
-      system =
-        said: members:
-        (t.config (said // { inherit members; })).system.build.toplevel.drvPath;
-      same =
-        said:
-        t.equal (system said {
-          # Before it by name, so that it moves by one.
-          a = other "control-plane" "10.0.0.9";
-          w = other "worker" "10.0.0.21";
-        }) (system said { });
-      ha =
-        distribution: mode:
-        same {
-          cluster = {
-            inherit distribution;
-            ha = {
-              vip = "10.0.0.5";
-              inherit mode;
-              firstServer = "m";
-            };
-          };
-        };
-    in
-    all [
-      (ha "k3s" "keepalived")
-      (ha "k3s" "haproxy")
-      (ha "k3s" "kube-vip")
-      (ha "kubeadm" "keepalived")
-      (ha "kubeadm" "haproxy")
-      (ha "kubeadm" "kube-vip")
-    ];
 
   "the certificate is valid for the vip, the domain and what the document names" =
     let
@@ -185,18 +161,6 @@ in
       })
       (t.equal (unit said) (unit { }))
     ];
-
-  "x_18: the version chooses the package" = all [
-    (t.equal (t.config { cluster.version = "1.31"; }).nix8s.kubernetes.version "v1.31.7+k3s1")
-    (t.contains (unit { cluster.version = "1.33"; }) "-k3s_1_33/bin/k3s server")
-  ];
-  "a minor release that is not there is refused with those that are" = t.refuses {
-    cluster.version = "1.20";
-  } "clusters.c.version: there is no package of k3s 1.20 in this nixpkgs. There are: 1.30, 1.31, 1.32, 1.33, 1.34.";
-  "another patch release is a warning" = all [
-    (t.warns { cluster.version = "v1.32.9+k3s1"; } "clusters.c.version: v1.32.9+k3s1 is asked for, and this nixpkgs has v1.32.3+k3s1")
-    (t.equal (builtins.filter (lib.hasInfix "clusters.c.version") (t.config { cluster.version = "v1.32.3+k3s1"; }).warnings) [ ])
-  ];
 
   "x_23: swap is there as the layout has it" = t.equal (
     (t.config { member.install.swapSize = "4G"; }).swapDevices != [ ]
