@@ -1,5 +1,5 @@
 # An argument of a unit's command line: what systemd would read as something else goes in quotes.
-{ lib, utils }:
+{ utils }:
 argument:
 if builtins.match "[-A-Za-z0-9@_./:=,+]+" argument != null then
   argument

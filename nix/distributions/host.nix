@@ -37,4 +37,11 @@
     "/var/lib/nix8s".d.mode = "0755";
     "/var/lib/nix8s/secrets".d.mode = "0700";
   };
+
+  assertions = [
+    {
+      assertion = !cluster.pki.external && cluster.pki.caCert == null && cluster.pki.caKey == null;
+      message = "clusters.${cluster.name}.pki: this version of nix8s brings no certificate authority of yours to machines; the cluster would begin with one of its own, for good. Remove it.";
+    }
+  ];
 }

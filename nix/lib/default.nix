@@ -2,12 +2,15 @@
 {
   nixpkgs,
   disko,
-  # The program, by system.
-  package ? system: throw "nix8s for ${system}: this way to its library has no package",
+  # The program, by system; null: nothing here can have it built.
+  package ? null,
 }:
 let
   inherit (nixpkgs) lib;
-  systems = import ./systems.nix { inherit nixpkgs disko lib; };
+  systems = import ./systems.nix {
+    inherit nixpkgs disko lib;
+    package = if package == null then _: null else package;
+  };
   plain = import ./plain.nix { inherit lib; };
 
   # A document through the options, so that what is wrong with it is said, and with what only Nix can add.

@@ -18,7 +18,8 @@ let
   ];
 in
 {
-  networking.firewall = lib.mkIf (node.role != "none") {
+  # An image that installs the machine has no Kubernetes yet.
+  networking.firewall = lib.mkIf (config.nix8s.kubernetes.version != null) {
     enable = lib.mkDefault true;
     allowedTCPPorts = row.ports.${node.role}.tcp;
     # What comes out of pods of this cluster.

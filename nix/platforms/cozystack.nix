@@ -15,10 +15,20 @@ let
   needed = lib.mkOverride 900;
   everywhere = "bind-address";
   isV4 = lib.versionAtLeast cluster.minor "1.31";
-  listening = if isV4 then [ { name = everywhere; value = "0.0.0.0"; } ] else { ${everywhere} = "0.0.0.0"; };
+  listening =
+    if isV4 then
+      [
+        {
+          name = everywhere;
+          value = "0.0.0.0";
+        }
+      ]
+    else
+      { ${everywhere} = "0.0.0.0"; };
 
   k3s.nix8s.k3s.settings = {
     flannel-backend = needed "none";
+    flannel-iface = needed null;
     disable-network-policy = needed true;
     disable-kube-proxy = needed true;
     disable = lib.mkDefault [
@@ -64,6 +74,9 @@ let
     };
 in
 {
+  # Its networks install themselves.
+  imports = lib.optional cozystack.enable ../distributions/cni.nix;
+
   config = lib.mkIf cozystack.enable (
     lib.mkMerge [
       (lib.optionalAttrs (cluster.distribution == "k3s") k3s)
@@ -129,12 +142,6 @@ in
             backup/backup = 0
             backup/archive = 0
           '';
-
-        # Its networks look for plugins here, and put theirs here.
-        systemd.tmpfiles.settings.nix8s = {
-          "/opt/cni/bin".d.mode = "0755";
-          "/etc/cni/net.d".d.mode = "0755";
-        };
 
         # Between machines. Tenants' own traffic goes through the first.
         networking.firewall = {

@@ -36,7 +36,7 @@ let
   registration = import ../registration.nix { inherit lib; } node;
 
   flags = import ./flags.nix { inherit lib; };
-  argument = import ../argument.nix { inherit lib utils; };
+  argument = import ../argument.nix { inherit utils; };
   extraArgs = cluster.extraArgs.${node.role};
 in
 {

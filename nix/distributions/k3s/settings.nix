@@ -29,6 +29,12 @@ let
     ]
   );
   wireguard = cluster.network.mesh == "wireguard";
+  # Where the machine's address is. Flannel by itself takes the interface of the default route, which may be another.
+  inherit (config.nix8s.node) interface;
+  inherit (node.network) bonds;
+  link = lib.findFirst (bond: builtins.elem interface bonds.${bond}.interfaces) interface (
+    builtins.attrNames bonds
+  );
 in
 {
   options.nix8s.k3s.settings = lib.mkOption {
@@ -45,6 +51,7 @@ in
     nix8s.k3s.settings = lib.mkMerge [
       (lib.mapAttrs (_: lib.mkDefault) {
         node-ip = config.nix8s.node.ip;
+        flannel-iface = link;
 
         # These must be the same on every server, or the second one is refused.
         agent-token-file = "/var/lib/nix8s/secrets/agent-token";

@@ -97,7 +97,7 @@ in
       internal = true;
       readOnly = true;
       type = lib.types.attrsOf lib.types.str;
-      description = "Texts of the files in /etc/kubernetes.";
+      description = "Texts of the files in /etc/kubernetes, and what of them is the kubelet's.";
     };
   };
 
@@ -110,6 +110,7 @@ in
 
     nix8s.kubeadm.files = {
       "kubeadm-join.json" = document "JoinConfiguration";
+      "kubelet.json" = document "KubeletConfiguration";
     }
     // lib.optionalAttrs isControlPlane { "kubeadm.yaml" = init; };
 
@@ -125,7 +126,7 @@ in
         lib.mapAttrsToList (name: text: ''
           install -m 0644 ${pkgs.writeText name text} /etc/kubernetes/.${name}
           mv /etc/kubernetes/.${name} /etc/kubernetes/${name}
-        '') config.nix8s.kubeadm.files
+        '') (removeAttrs config.nix8s.kubeadm.files [ "kubelet.json" ])
       )
       # kubeadm refuses a folder for etcd that is not empty, and a new file system is not.
       + lib.optionalString isControlPlane ''

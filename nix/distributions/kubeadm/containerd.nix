@@ -1,7 +1,6 @@
-# The container runtime, with the folders that DaemonSets of pod networks write to.
+# The container runtime, as the kubelet and pod networks want it.
 {
   lib,
-  pkgs,
   cluster,
   ...
 }:
@@ -19,6 +18,8 @@ let
       "3.9";
 in
 {
+  imports = [ ../cni.nix ];
+
   virtualisation.containerd = {
     enable = true;
     settings.plugins."io.containerd.grpc.v1.cri" = {
@@ -32,32 +33,6 @@ in
       cni.bin_dir = lib.mkForce "/opt/cni/bin";
       cni.conf_dir = "/etc/cni/net.d";
     };
-  };
-
-  systemd.tmpfiles.settings.nix8s = {
-    "/opt/cni/bin".d.mode = "0755";
-    "/etc/cni/net.d".d.mode = "0755";
-  };
-
-  # Copies, because in a pod that has this folder links to the store lead nowhere. Files of the store are of the first second of
-  # 1970; so a plugin that a DaemonSet put here is told apart, and stays.
-  systemd.services.nix8s-cni = {
-    description = "Reference plugins for pod networks";
-    wantedBy = [ "multi-user.target" ];
-    before = [ "containerd.service" ];
-    after = [ "systemd-tmpfiles-setup.service" ];
-    serviceConfig.Type = "oneshot";
-    script = ''
-      mkdir -p /opt/cni/bin
-      for plugin in ${pkgs.cni-plugins}/bin/*; do
-        to=/opt/cni/bin/''${plugin##*/}
-        if [ ! -e "$to" ] || [ "$(stat --format %Y "$to")" = 1 ]; then
-          cp --dereference --preserve=timestamps "$plugin" "$to.next"
-          chmod 0755 "$to.next"
-          mv "$to.next" "$to"
-        fi
-      done
-    '';
   };
 
   environment.etc."crictl.yaml".text = builtins.toJSON {

@@ -17,6 +17,11 @@ let
   started = "/run/nix8s/kubelet";
   minor = builtins.elemAt (lib.splitVersion package.version) 1;
 
+  # kubeadm takes its settings when the machine joins, and never again. So that later ones count too, the kubelet reads these
+  # over what kubeadm wrote. It follows no link to the folder, and older ones know no such folder.
+  settings = pkgs.writeTextDir "nix8s.conf" config.nix8s.kubeadm.files."kubelet.json";
+  readsSettings = lib.versionAtLeast package.version "1.30";
+
   command = lib.concatStringsSep " " (
     [
       "${package}/bin/kubelet"
@@ -25,7 +30,8 @@ let
       # From kubeadm-flags.env.
       "$KUBELET_KUBEADM_ARGS"
     ]
-    ++ map (import ../argument.nix { inherit lib utils; }) cluster.extraArgs.${node.role}
+    ++ lib.optional readsSettings "--config-dir=${settings}"
+    ++ map (import ../argument.nix { inherit utils; }) cluster.extraArgs.${node.role}
   );
   # What tells this kubelet from the one that runs.
   mark = builtins.substring 0 16 (builtins.hashString "sha256" (builtins.unsafeDiscardStringContext command));

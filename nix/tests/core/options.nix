@@ -56,10 +56,12 @@ let
   refused = module: t.throws (flake [ minimal module ]).nix8s;
 in
 {
-  "v0.6: a flake gives its machines" = t.equal (builtins.attrNames dev.nixosConfigurations) [
+  "v0.6: a flake gives its machines" = t.equal (builtins.attrNames dev.nix8sBuilds.dev."v1.31.0+k3s1") [
     "dev-agent"
     "dev-server"
   ];
+  "names of images are made of the machine's" =
+    t.holds "one is missing" (lib.all (name: dev.nixosConfigurations ? ${name}) [ "dev-agent-installer" "dev-agent-iso" "dev-agent-minimal" "dev-discovery" ]);
   "what nobody sets is not in the document" =
     t.equal (builtins.attrNames dev.nix8s.clusters.dev.members.agent)
       [

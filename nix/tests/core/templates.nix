@@ -22,7 +22,7 @@ let
   failed = machine: map (a: a.message) (builtins.filter (a: !a.assertion) machine.config.assertions);
 in
 {
-  "the template of flakes gives its machines" = t.equal (builtins.attrNames flake.nixosConfigurations) [
+  "the template of flakes gives its machines" = t.equal (builtins.attrNames flake.nix8sBuilds.home."1.34") [
     "home-server1"
     "home-server2"
     "home-server3"

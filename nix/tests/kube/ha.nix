@@ -94,12 +94,20 @@ in
     (t.equal (t.config haproxy).services.keepalived.enable true)
   ];
   "d_14: HAProxy at a port of Kubernetes is refused" = all (
-    map (port: t.refuses (ha "k3s" { mode = "haproxy"; inherit port; }) "clusters.c.ha.port: ${toString port} is a port of Kubernetes") [
-      6443
-      6444
-      10250
-      2379
-    ]
+    map
+      (
+        port:
+        t.refuses (ha "k3s" {
+          mode = "haproxy";
+          inherit port;
+        }) "clusters.c.ha.port: ${toString port} is a port of Kubernetes"
+      )
+      [
+        6443
+        6444
+        10250
+        2379
+      ]
   );
   "HAProxy's servers come from the membership" =
     let
@@ -111,7 +119,13 @@ in
     ];
   "another port is refused where nothing stands before the API" = all (
     map
-      (mode: t.refuses (ha "k3s" { inherit mode; port = 7443; }) "clusters.c.ha.port: with `mode: ${mode}`")
+      (
+        mode:
+        t.refuses (ha "k3s" {
+          inherit mode;
+          port = 7443;
+        }) "clusters.c.ha.port: with `mode: ${mode}`"
+      )
       [
         "keepalived"
         "kube-vip"
@@ -154,7 +168,12 @@ in
     ];
   "an address that is held elsewhere starts nothing" =
     let
-      external = t.config (ha "k3s" { mode = "external"; port = 443; });
+      external = t.config (
+        ha "k3s" {
+          mode = "external";
+          port = 443;
+        }
+      );
     in
     all [
       (t.equal external.services.keepalived.enable false)

@@ -32,6 +32,20 @@ let
     }).config.systemd.services.nix8s-clean;
 in
 {
+  "distributions have rows with the same attributes, and ports for each role" =
+    let
+      rows = builtins.attrValues (import ../../distributions);
+    in
+    all (
+      map (row: t.equal (builtins.attrNames row) (builtins.attrNames (builtins.head rows))) rows
+      ++ map (
+        row:
+        t.equal (builtins.attrNames row.ports) [
+          "control-plane"
+          "worker"
+        ]
+      ) rows
+    );
   "a control plane has its ports open, and a worker its kubelet's" = all [
     (t.equal (ports { }) [
       22
@@ -152,6 +166,10 @@ in
     }) "clusters.c.cozystack.network.serviceCidr: ")
     (t.warns { cluster.cozystack.enable = true; } "clusters.c.clusterDomain: Cozystack takes cozy.local")
   ];
+
+  "x_18: a certificate authority that would not be used is refused" = t.refuses {
+    cluster.pki.external = true;
+  } "clusters.c.pki: ";
 
   "x_30: a cluster of workers alone evaluates" = all [
     (t.evaluates { member.role = "worker"; })

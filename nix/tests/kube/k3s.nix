@@ -228,6 +228,20 @@ in
       (t.warns said "clusters.c.etcd.snapshot.s3: accessKey and secretKey")
     ];
 
+  "x_18: pods' packets take the interface that has the machine's address" = all [
+    (t.contains (unit { member.network.interface = "eno1"; }) "--flannel-iface=eno1")
+    (t.contains (unit {
+      member.network = {
+        interface = "eno1";
+        bonds.bond0.interfaces = [
+          "eno1"
+          "eno2"
+        ];
+      };
+    }) "--flannel-iface=bond0")
+    (t.lacks (unit { }) "--flannel-iface")
+  ];
+
   "encryption between machines is the network's" =
     let
       said.cluster.network.mesh = "wireguard";

@@ -82,7 +82,10 @@ in
     })
     (t.equal (join (worker { }) ? controlPlane) false)
     (t.equal (join (worker { })).nodeRegistration.name "c-m")
-    (t.equal (builtins.attrNames (config (worker { })).nix8s.kubeadm.files) [ "kubeadm-join.json" ])
+    (t.equal (builtins.attrNames (config (worker { })).nix8s.kubeadm.files) [
+      "kubeadm-join.json"
+      "kubelet.json"
+    ])
   ];
   "registration has labels that a kubelet may set, and taints beside kubeadm's own" =
     let
@@ -180,7 +183,33 @@ in
     all [
       (t.equal kubelet.unitConfig.ConditionPathExists "/var/lib/kubelet/config.yaml")
       (t.equal kubelet.restartIfChanged false)
-      (t.contains kubelet.serviceConfig.ExecStart "/bin/kubelet $KUBELET_KUBECONFIG_ARGS $KUBELET_CONFIG_ARGS $KUBELET_KUBEADM_ARGS --v=2")
+      (t.contains kubelet.serviceConfig.ExecStart "/bin/kubelet $KUBELET_KUBECONFIG_ARGS $KUBELET_CONFIG_ARGS $KUBELET_KUBEADM_ARGS ")
+      (t.contains kubelet.serviceConfig.ExecStart " --v=2")
+    ];
+  "settings of the kubelet count after it has joined" =
+    let
+      of = maxPods: config { cluster.kubeadm.config.KubeletConfiguration = { inherit maxPods; }; };
+      command = maxPods: (of maxPods).systemd.services.kubelet.serviceConfig.ExecStart;
+    in
+    all [
+      (t.contains (command 200) " --config-dir=/nix/store/")
+      (t.equal (command 200 == command 210) false)
+      (t.equal (builtins.fromJSON (of 200).nix8s.kubeadm.files."kubelet.json").maxPods 200)
+      (t.lacks (of 200).systemd.services.nix8s-kubeadm.script "kubelet.json")
+      (t.lacks
+        (config {
+          cluster = {
+            version = "1.29";
+            kubeadm.package = {
+              type = "derivation";
+              outPath = "/nix/store/00000000000000000000000000000000-kubernetes";
+              version = "1.29.4";
+              name = "kubernetes";
+            };
+          };
+        }).systemd.services.kubelet.serviceConfig.ExecStart
+        "--config-dir"
+      )
     ];
   "a new kubelet is started once the API server is not older" =
     let
