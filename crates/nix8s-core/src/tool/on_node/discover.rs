@@ -320,6 +320,36 @@ mod tests {
         }
     }
 
+    /// A virtual machine of QEMU 7.2 with Linux 6.1, as its kernel showed it: each path, and below it what was there.
+    const QEMU: &str = include_str!("../../../tests/discover/qemu.txt");
+
+    #[test]
+    fn a_captured_machine_is_read() {
+        let part = |part: &str| part.split_once('\n').map(|(path, text)| (path.to_owned(), text.to_owned()));
+        let tree: Tree = QEMU.trim_start_matches("= ").split("\n= ").filter_map(part).collect();
+        let found = discovered(&tree, "x86_64").unwrap();
+        assert_eq!((found.vendor.as_str(), found.firmware), ("QEMU", Firmware::Bios));
+        assert_eq!((found.cpu.sockets, found.cpu.cores, found.cpu.threads), (1, 2, 2));
+        assert!(found.memory > 2 << 30 && found.memory < 3 << 30, "{}", found.memory);
+        let first = |disk: &Disk| format!("{} {} {}", disk.device, disk.size >> 20, disk.by_id[0]);
+        let disks: Vec<_> = found.disks.iter().map(first).collect();
+        assert_eq!(
+            disks,
+            [
+                "/dev/sda 256 /dev/disk/by-id/ata-QEMU-HDD_SATA0001",
+                "/dev/nvme0n1 512 /dev/disk/by-id/nvme-QEMU_NVMe_Ctrl_NVME0001",
+                "/dev/vdc 1024 /dev/disk/by-id/virtio-etcd",
+                "/dev/vde 1024 /dev/disk/by-id/virtio-d1",
+                "/dev/vda 3072 /dev/disk/by-id/virtio-root",
+                "/dev/vdb 6144 /dev/disk/by-id/virtio-main",
+                "/dev/vdd 6144 /dev/disk/by-id/virtio-d0",
+            ]
+        );
+        let nics: Vec<_> = found.nics.iter().map(|nic| (nic.name.as_str(), nic.driver.as_str())).collect();
+        assert_eq!(nics, [("ens3", "e1000")]);
+        assert_eq!(found.gpus, []);
+    }
+
     #[test]
     fn processors_are_counted_by_what_holds_them() {
         let thread = |processor: u32, socket: u32, core: u32| {
