@@ -55,12 +55,14 @@ lib.mkIf (parts.is "raid" && parts.data != [ ]) (
           # It holds what the first one holds, so it goes with it; the kernel may have put the old mirror together again.
           preCreateHook = ''
             ${parts.unlessOurs second "nix8s-root2"}
-            lsblk --noheadings --raw --output PATH,TYPE ${second} | sort --unique | while read -r path type; do
-              case $type in raid*) mdadm --stop "$path" ;; esac
-            done
-            udevadm settle
             lsblk --noheadings --raw --output PATH,TYPE ${second} | while read -r path type; do
-              if [ "$type" = part ]; then wipefs --all --force "$path"; fi
+              if [ "$type" = part ]; then
+                # lsblk does not show a mirror that waits for its other half.
+                for holder in $(ls "/sys/class/block/''${path##*/}/holders"); do
+                  case $holder in md*) mdadm --stop "/dev/$holder" ;; esac
+                done
+                wipefs --all --force "$path"
+              fi
             done
             wipefs --all --force ${second}
             udevadm settle

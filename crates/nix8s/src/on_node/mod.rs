@@ -3,6 +3,7 @@
 //! Each verb is a small thing that a machine does to itself, as root: files that are written whole or not at all, the question
 //! whether it is the planned machine, a switch that undoes itself. What to do is decided in core; here it is done.
 
+mod discover;
 mod files;
 mod kubernetes;
 mod machine;
@@ -23,7 +24,8 @@ use machine::Machine;
 
 const EXAMPLES: &str = "\
 Examples:
-  nix8s on-node probe                what this machine knows about itself, as JSON";
+  nix8s on-node probe                what this machine knows about itself, as JSON
+  nix8s on-node discover             what it is made of: disks, interfaces, memory, processors, GPUs";
 
 /// What nix8s runs on machines
 #[derive(Debug, clap::Args)]
@@ -41,6 +43,9 @@ enum Verb {
     /// What this machine knows about itself
     #[command(after_help = EXAMPLES)]
     Probe,
+    /// What this machine is made of
+    #[command(after_help = EXAMPLES)]
+    Discover,
     /// Writes a file below /var/lib/nix8s, whole or not at all, from stdin
     #[command(after_help = EXAMPLES)]
     Write {
@@ -114,6 +119,7 @@ pub fn run(args: &OnNodeArgs) -> Result<Exit, CliError> {
             println!("{probe}");
             Ok(Exit::Done)
         }
+        Verb::Discover => discover::discover(&machine),
         Verb::Write { path } => files::write(&machine, path, stdin()?.as_bytes()),
         Verb::Read { path } => files::read(&machine, path),
         Verb::Adopt => files::adopt(&machine, &from_stdin::<Mark>("an identity mark")?),

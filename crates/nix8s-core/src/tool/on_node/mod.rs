@@ -1,6 +1,7 @@
 //! `nix8s on-node …`: our own program on the machines.
 
 mod confirm;
+pub mod discover;
 mod facts;
 
 use std::collections::BTreeMap;
