@@ -33,7 +33,7 @@ test: needs ## run every test
 	  set -x; $(CARGO) test --workspace --locked; \
 	fi
 
-lint: needs ## formatting, clippy, tidy; shellcheck and cargo-deny where they are installed
+lint: needs ## formatting, clippy, tidy; shellcheck, nixfmt, deadnix and cargo-deny where they are installed
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) clippy --package nix8s-sim --features mutation --all-targets --locked -- -D warnings
@@ -41,6 +41,9 @@ lint: needs ## formatting, clippy, tidy; shellcheck and cargo-deny where they ar
 	@if command -v shellcheck >/dev/null; then set -x; \
 	  shellcheck scripts/*.sh .ci/run crates/nix8s-core/src/tool/on_node/probe.sh crates/nix8s-lab/src/*/*.sh; \
 	else echo "SKIPPED shellcheck: it is not installed (Debian: apt-get install shellcheck)"; fi
+	@if command -v nixfmt >/dev/null && command -v deadnix >/dev/null; then set -x; \
+	  find nix flake.nix -name '*.nix' -exec nixfmt --check {} + && deadnix --fail nix flake.nix; \
+	else echo "SKIPPED nixfmt, deadnix: they are not installed (cargo install nixfmt_rs deadnix)"; fi
 	@scripts/deny.sh
 
 docs: needs ## make a book of docs/ in target/book/html, with mdBook if it is installed

@@ -11,7 +11,12 @@
   };
 
   outputs =
-    inputs@{ self, nixpkgs, disko, flake-parts }:
+    inputs@{
+      self,
+      nixpkgs,
+      disko,
+      flake-parts,
+    }:
     let
       nix8sLib = import ./nix/lib { inherit nixpkgs disko package; };
       package = system: self.packages.${system}.nix8s;

@@ -14,7 +14,13 @@ let
   loader =
     if node.boot.loader != null then
       node.boot.loader
-    else if isOurs && builtins.elem install.profile [ "raid" "thin" ] then
+    else if
+      isOurs
+      && builtins.elem install.profile [
+        "raid"
+        "thin"
+      ]
+    then
       "grub"
     # Who laid out the disks has said how they start.
     else if isOurs || disko != null then

@@ -1,6 +1,5 @@
 # No layout: whoever installed the machine says where its file systems are.
 {
-  lib,
   config,
   node,
   ...

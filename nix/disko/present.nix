@@ -10,9 +10,9 @@
 let
   devices = lib.unique (
     map (fs: fs.device) (
-      builtins.filter (
-        fs: fs.mountPoint == "/" && fs.device != null && lib.hasPrefix "/dev/" fs.device
-      ) (builtins.attrValues config.fileSystems)
+      builtins.filter (fs: fs.mountPoint == "/" && fs.device != null && lib.hasPrefix "/dev/" fs.device) (
+        builtins.attrValues config.fileSystems
+      )
     )
   );
 in

@@ -37,21 +37,19 @@ lib.mkIf (parts.is "zfs") {
 
     zpool =
       let
-        pool =
-          mode: datasets:
-          {
-            type = "zpool";
-            inherit mode datasets;
-            options.ashift = "12";
-            rootFsOptions = {
-              acltype = "posixacl";
-              atime = "off";
-              canmount = "off";
-              compression = "lz4";
-              mountpoint = "none";
-              xattr = "sa";
-            };
+        pool = mode: datasets: {
+          type = "zpool";
+          inherit mode datasets;
+          options.ashift = "12";
+          rootFsOptions = {
+            acltype = "posixacl";
+            atime = "off";
+            canmount = "off";
+            compression = "lz4";
+            mountpoint = "none";
+            xattr = "sa";
           };
+        };
         # Mounted by NixOS, not by ZFS, so that what needs them waits for them.
         dataset = mountpoint: mountOptions: {
           type = "zfs_fs";

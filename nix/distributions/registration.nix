@@ -10,7 +10,8 @@ let
     "topology.kubernetes.io/region"
     "topology.kubernetes.io/zone"
   ];
-  namespaceOf = key: lib.optionalString (lib.hasInfix "/" key) (builtins.head (lib.splitString "/" key));
+  namespaceOf =
+    key: lib.optionalString (lib.hasInfix "/" key) (builtins.head (lib.splitString "/" key));
   within = namespace: domain: namespace == domain || lib.hasSuffix ".${domain}" namespace;
   isAllowed =
     key:

@@ -76,13 +76,14 @@ mkMerge [
   ))
 
   (mkIf (inContainers && cluster.distribution == "kubeadm") {
-    virtualisation.containerd.settings.plugins."io.containerd.grpc.v1.cri".containerd.runtimes.nvidia = {
-      runtime_type = "io.containerd.runc.v2";
-      options = {
-        BinaryName = runtime;
-        SystemdCgroup = true;
+    virtualisation.containerd.settings.plugins."io.containerd.grpc.v1.cri".containerd.runtimes.nvidia =
+      {
+        runtime_type = "io.containerd.runc.v2";
+        options = {
+          BinaryName = runtime;
+          SystemdCgroup = true;
+        };
       };
-    };
   })
 
   (mkIf (cfg.enable && cfg.vendor == "amd") {

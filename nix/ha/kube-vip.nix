@@ -56,10 +56,13 @@ let
     name = "kube-vip";
     namespace = "kube-system";
   };
-  named = apiVersion: kind: name: rest: {
-    inherit apiVersion kind;
-    metadata = name;
-  } // rest;
+  named =
+    apiVersion: kind: name: rest:
+    {
+      inherit apiVersion kind;
+      metadata = name;
+    }
+    // rest;
   role = "rbac.authorization.k8s.io";
   binding = kind: {
     roleRef = {

@@ -1,7 +1,8 @@
 # Arithmetic with IPv4 networks, as far as configurations need it. IPv6: what is not written out is refused.
 { lib }:
 let
-  toInt = text: builtins.foldl' (sum: part: sum * 256 + lib.toIntBase10 part) 0 (lib.splitString "." text);
+  toInt =
+    text: builtins.foldl' (sum: part: sum * 256 + lib.toIntBase10 part) 0 (lib.splitString "." text);
   power = exponent: if exponent == 0 then 1 else 2 * power (exponent - 1);
   toText =
     number:

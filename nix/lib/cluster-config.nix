@@ -22,7 +22,9 @@ let
   label =
     name:
     let
-      plain = lib.stringAsChars (c: if builtins.match "[a-z0-9]" c == null then "-" else c) (lib.toLower name);
+      plain = lib.stringAsChars (c: if builtins.match "[a-z0-9]" c == null then "-" else c) (
+        lib.toLower name
+      );
       trimmed = builtins.match "-*(.*[a-z0-9])-*" plain;
     in
     if trimmed == null then "unnamed" else builtins.head trimmed;
@@ -93,7 +95,13 @@ let
           )
           // lib.optionalAttrs (root != null) { rootSize = if root == "100%" then "rest" else root; };
         # XFS has had no such mount option since Linux 4.19.
-        kept = builtins.filter (option: !(builtins.elem option [ "nobarrier" "barrier" ])) options;
+        kept = builtins.filter (
+          option:
+          !(builtins.elem option [
+            "nobarrier"
+            "barrier"
+          ])
+        ) options;
         withOptions = lib.recursiveUpdate install (
           lib.optionalAttrs (options != null && !isZfs) { filesystem.options = kept; }
         );
@@ -119,7 +127,8 @@ let
 
   template =
     _: said:
-    settings said // lib.optionalAttrs ((said.extends or null) != null) { extends = label said.extends; };
+    settings said
+    // lib.optionalAttrs ((said.extends or null) != null) { extends = label said.extends; };
 
   member =
     kind: name: said:

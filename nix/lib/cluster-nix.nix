@@ -14,7 +14,8 @@ let
   controlPlanes = said.controlPlane or [ ];
   machines = controlPlanes ++ (said.workers or [ ]);
   # The gateway of the older design, where machines are in its network.
-  isAtGateway = machines != [ ] && lib.all (machine: lib.hasPrefix "192.168.1." (machine.ip or "")) machines;
+  isAtGateway =
+    machines != [ ] && lib.all (machine: lib.hasPrefix "192.168.1." (machine.ip or "")) machines;
   member =
     role: machine:
     lib.nameValuePair machine.name {

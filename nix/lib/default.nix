@@ -32,7 +32,8 @@ let
     removeAttrs all [ "fleet" ] // { nix8s = plain said.document; };
   clusterNix = import ./cluster-nix.nix { inherit lib; };
   clusterConfigDocument = import ./cluster-config.nix { inherit lib; };
-  ofClusterConfig = clusterConfig: outputs null (checked [ { nix8s = clusterConfigDocument clusterConfig; } ]);
+  ofClusterConfig =
+    clusterConfig: outputs null (checked [ { nix8s = clusterConfigDocument clusterConfig; } ]);
 in
 {
   inherit plain systems;
@@ -70,7 +71,6 @@ in
   # what that file does not hold.
   fromClusterNix =
     {
-      dir,
       version ? lib.versions.majorMinor nixpkgs.legacyPackages.x86_64-linux.k3s.version,
       ...
     }@said:

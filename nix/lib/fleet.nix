@@ -48,8 +48,7 @@ let
 
   # The first two hexadecimal digits of the name's SHA-256, from 1 to 255.
   vrrpId =
-    name:
-    lib.max 1 (lib.fromHexString (builtins.substring 0 2 (builtins.hashString "sha256" name)));
+    name: lib.max 1 (lib.fromHexString (builtins.substring 0 2 (builtins.hashString "sha256" name)));
 
   machineDefaults = {
     system = "x86_64-linux";
@@ -181,7 +180,9 @@ let
           // lib.optionalAttrs custom { profile = "custom"; };
       ssh =
         let
-          own = over (over sshDefaults (document.provisioning.${provisioner}.ssh or { })) (settings.ssh or { });
+          own = over (over sshDefaults (document.provisioning.${provisioner}.ssh or { })) (
+            settings.ssh or { }
+          );
         in
         own // { host = own.host or (if ip == "auto" then null else ip); };
     };
@@ -287,8 +288,7 @@ let
       network = {
         podCidr = said.network.podCidr or "10.42.0.0/16";
         inherit serviceCidr;
-        clusterDns =
-          said.network.clusterDns or (addresses.at "${path}.network.clusterDns" 10 serviceCidr);
+        clusterDns = said.network.clusterDns or (addresses.at "${path}.network.clusterDns" 10 serviceCidr);
         mesh = said.network.mesh or "none";
       };
       ha = {

@@ -34,7 +34,12 @@ let
   ]
   ++ kubernetes
   ++ (modulesFor.${node.name} or [ ])
-  ++ [ { _file = "clusters.${cluster.name}.members.${node.member}.nixos"; config = node.nixos; } ]
+  ++ [
+    {
+      _file = "clusters.${cluster.name}.members.${node.member}.nixos";
+      config = node.nixos;
+    }
+  ]
   ++ map user node.nixosModules;
 
   # In YAML a module is named by its path.

@@ -4,32 +4,231 @@
 let
   # Where a setting stood, and where it stands; what is written in today's spelling wins.
   inCluster = [
-    { from = [ "k3s" "version" ]; to = [ "version" ]; }
-    { from = [ "kubernetes" "version" ]; to = [ "version" ]; }
-    { from = [ "k3s" "network" "clusterCidr" ]; to = [ "network" "podCidr" ]; }
-    { from = [ "k3s" "network" "serviceCidr" ]; to = [ "network" "serviceCidr" ]; }
-    { from = [ "k3s" "network" "clusterDns" ]; to = [ "network" "clusterDns" ]; }
-    { from = [ "kubernetes" "podCidr" ]; to = [ "network" "podCidr" ]; }
-    { from = [ "kubernetes" "serviceCidr" ]; to = [ "network" "serviceCidr" ]; }
-    { from = [ "firstServer" ]; to = [ "ha" "firstServer" ]; }
-    { from = [ "ha" "haproxy" "vip" ]; to = [ "ha" "vip" ]; }
-    { from = [ "ha" "haproxy" "interface" ]; to = [ "ha" "interface" ]; }
-    { from = [ "ha" "haproxy" "port" ]; to = [ "ha" "port" ]; }
-    { from = [ "k3s" "extraArgs" "server" ]; to = [ "k3s" "extraArgs" "control-plane" ]; }
-    { from = [ "k3s" "extraArgs" "agent" ]; to = [ "k3s" "extraArgs" "worker" ]; }
-    { from = [ "kubeadm" "extraArgs" "server" ]; to = [ "kubeadm" "extraArgs" "control-plane" ]; }
-    { from = [ "kubeadm" "extraArgs" "agent" ]; to = [ "kubeadm" "extraArgs" "worker" ]; }
-    { from = [ "k0s" "extraArgs" "server" ]; to = [ "k0s" "extraArgs" "control-plane" ]; }
-    { from = [ "k0s" "extraArgs" "agent" ]; to = [ "k0s" "extraArgs" "worker" ]; }
-    { from = [ "helmPackages" ]; to = [ "helm" ]; }
-    { from = [ "cozystack" "linstor" ]; to = [ "linstor" ]; }
-    { from = [ "cozystack" "metallb" ]; to = [ "metallb" ]; }
-    { from = [ "cozystack" "clusterDomain" ]; to = [ "clusterDomain" ]; }
+    {
+      from = [
+        "k3s"
+        "version"
+      ];
+      to = [ "version" ];
+    }
+    {
+      from = [
+        "kubernetes"
+        "version"
+      ];
+      to = [ "version" ];
+    }
+    {
+      from = [
+        "k3s"
+        "network"
+        "clusterCidr"
+      ];
+      to = [
+        "network"
+        "podCidr"
+      ];
+    }
+    {
+      from = [
+        "k3s"
+        "network"
+        "serviceCidr"
+      ];
+      to = [
+        "network"
+        "serviceCidr"
+      ];
+    }
+    {
+      from = [
+        "k3s"
+        "network"
+        "clusterDns"
+      ];
+      to = [
+        "network"
+        "clusterDns"
+      ];
+    }
+    {
+      from = [
+        "kubernetes"
+        "podCidr"
+      ];
+      to = [
+        "network"
+        "podCidr"
+      ];
+    }
+    {
+      from = [
+        "kubernetes"
+        "serviceCidr"
+      ];
+      to = [
+        "network"
+        "serviceCidr"
+      ];
+    }
+    {
+      from = [ "firstServer" ];
+      to = [
+        "ha"
+        "firstServer"
+      ];
+    }
+    {
+      from = [
+        "ha"
+        "haproxy"
+        "vip"
+      ];
+      to = [
+        "ha"
+        "vip"
+      ];
+    }
+    {
+      from = [
+        "ha"
+        "haproxy"
+        "interface"
+      ];
+      to = [
+        "ha"
+        "interface"
+      ];
+    }
+    {
+      from = [
+        "ha"
+        "haproxy"
+        "port"
+      ];
+      to = [
+        "ha"
+        "port"
+      ];
+    }
+    {
+      from = [
+        "k3s"
+        "extraArgs"
+        "server"
+      ];
+      to = [
+        "k3s"
+        "extraArgs"
+        "control-plane"
+      ];
+    }
+    {
+      from = [
+        "k3s"
+        "extraArgs"
+        "agent"
+      ];
+      to = [
+        "k3s"
+        "extraArgs"
+        "worker"
+      ];
+    }
+    {
+      from = [
+        "kubeadm"
+        "extraArgs"
+        "server"
+      ];
+      to = [
+        "kubeadm"
+        "extraArgs"
+        "control-plane"
+      ];
+    }
+    {
+      from = [
+        "kubeadm"
+        "extraArgs"
+        "agent"
+      ];
+      to = [
+        "kubeadm"
+        "extraArgs"
+        "worker"
+      ];
+    }
+    {
+      from = [
+        "k0s"
+        "extraArgs"
+        "server"
+      ];
+      to = [
+        "k0s"
+        "extraArgs"
+        "control-plane"
+      ];
+    }
+    {
+      from = [
+        "k0s"
+        "extraArgs"
+        "agent"
+      ];
+      to = [
+        "k0s"
+        "extraArgs"
+        "worker"
+      ];
+    }
+    {
+      from = [ "helmPackages" ];
+      to = [ "helm" ];
+    }
+    {
+      from = [
+        "cozystack"
+        "linstor"
+      ];
+      to = [ "linstor" ];
+    }
+    {
+      from = [
+        "cozystack"
+        "metallb"
+      ];
+      to = [ "metallb" ];
+    }
+    {
+      from = [
+        "cozystack"
+        "clusterDomain"
+      ];
+      to = [ "clusterDomain" ];
+    }
   ];
 
   inMachine = [
-    { from = [ "install" "disk" ]; to = [ "install" "disks" "main" ]; }
-    { from = [ "linstor" ]; to = [ "extensions" "linstor" ]; }
+    {
+      from = [
+        "install"
+        "disk"
+      ];
+      to = [
+        "install"
+        "disks"
+        "main"
+      ];
+    }
+    {
+      from = [ "linstor" ];
+      to = [
+        "extensions"
+        "linstor"
+      ];
+    }
   ];
 
   without =
@@ -41,7 +240,8 @@ let
     if rest == [ ] then removeAttrs tree [ key ] else tree // { ${key} = without rest tree.${key}; };
 
   shift =
-    tree: { from, to }:
+    tree:
+    { from, to }:
     let
       reaches = lib.all (depth: builtins.isAttrs (lib.attrByPath (lib.take depth from) null tree)) (
         lib.range 1 (builtins.length from - 1)
@@ -50,9 +250,10 @@ let
     if !reaches || !(lib.hasAttrByPath from tree) then
       tree
     else
-      lib.recursiveUpdateUntil (_: above: below: !(builtins.isAttrs above && builtins.isAttrs below))
-        (lib.setAttrByPath to (lib.getAttrFromPath from tree))
-        (without from tree);
+      lib.recursiveUpdateUntil (
+        _: above: below:
+        !(builtins.isAttrs above && builtins.isAttrs below)
+      ) (lib.setAttrByPath to (lib.getAttrFromPath from tree)) (without from tree);
 
   roles = {
     server = "control-plane";
@@ -118,7 +319,9 @@ let
 in
 document:
 document
-// lib.optionalAttrs (document ? nodes) { nodes = lib.mapAttrs (_: machine) (present document.nodes); }
+// lib.optionalAttrs (document ? nodes) {
+  nodes = lib.mapAttrs (_: machine) (present document.nodes);
+}
 // lib.optionalAttrs (document ? clusters) {
   clusters = lib.mapAttrs (_: cluster) (present document.clusters);
 }

@@ -1,7 +1,8 @@
 # A document without what only Nix can hold (functions, packages, modules), which is what Rust reads.
 { lib }:
 let
-  data = value: !(builtins.isFunction value || lib.isDerivation value || (value._type or null) != null);
+  data =
+    value: !(builtins.isFunction value || lib.isDerivation value || (value._type or null) != null);
   plain =
     value:
     if builtins.isList value then

@@ -77,7 +77,9 @@ let
   template =
     nodes: from: path: name:
     let
-      own = nodes.${name} or (throw "${path}: there is no template \"${name}\" in nodes; there are: ${names nodes}");
+      own =
+        nodes.${name}
+          or (throw "${path}: there is no template \"${name}\" in nodes; there are: ${names nodes}");
       circle = lib.concatStringsSep " → " (from ++ [ name ]);
     in
     if elem name from then
@@ -112,7 +114,8 @@ in
         if (member.role or null) != null then
           member.role
         else
-          base.role or (throw "${path}: no role is given, neither here nor in its template; write role: control-plane, worker or none");
+          base.role
+            or (throw "${path}: no role is given, neither here nor in its template; write role: control-plane, worker or none");
     in
     merge path base (removeAttrs member memberKeys) // { inherit role; };
 }

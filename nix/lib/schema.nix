@@ -46,7 +46,8 @@ let
         loc: defs:
         let
           split = builtins.partition (def: builtins.isAttrs def.value) defs;
-          keep = keeps: map (def: def // { value = lib.filterAttrs (name: _: keeps name) def.value; }) split.right;
+          keep =
+            keeps: map (def: def // { value = lib.filterAttrs (name: _: keeps name) def.value; }) split.right;
           extensions = lib.zipAttrsWith (
             name: values:
             any.merge (loc ++ [ name ]) (
@@ -98,9 +99,7 @@ let
     in
     extensible (types.submodule module) (value: value._set);
 
-  words =
-    values:
-    types.enum (builtins.filter (value: value != null) values);
+  words = values: types.enum (builtins.filter (value: value != null) values);
 
   bare =
     schema:

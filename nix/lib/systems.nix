@@ -45,9 +45,9 @@ let
   # nix8s asks for the configured version, or for a minor release on the way to it.
   versions = lib.mapAttrs (
     name: cluster:
-    lib.genAttrs (lib.unique (
-      [ cluster.version ] ++ minors nixpkgs.legacyPackages cluster
-    )) (current: if current == cluster.version then configurations wanted name else at name current)
+    lib.genAttrs (lib.unique ([ cluster.version ] ++ minors nixpkgs.legacyPackages cluster)) (
+      current: if current == cluster.version then configurations wanted name else at name current
+    )
   ) wanted.clusters;
 
   # Systems besides a machine's own: what installs it, and what it is when it has left.
@@ -60,16 +60,18 @@ let
           fleet = wanted;
           inherit cluster node instead;
         };
-      image = kind: other node [
-        images.${kind}
-        {
-          _module.args = {
-            nix8sTarget = configured.${node.name};
-            nix8sKeys = node.ssh.authorizedKeys;
-            nix8sPackage = package node.system;
-          };
-        }
-      ];
+      image =
+        kind:
+        other node [
+          images.${kind}
+          {
+            _module.args = {
+              nix8sTarget = configured.${node.name};
+              nix8sKeys = node.ssh.authorizedKeys;
+              nix8sPackage = package node.system;
+            };
+          }
+        ];
     in
     {
       "${node.name}-installer" = image "installer";
@@ -116,7 +118,9 @@ let
   };
 
   each = make: lib.mapAttrs (_: lib.mapAttrs (_: lib.mapAttrs (_: make))) versions;
-  configured = lib.concatMapAttrs (name: cluster: versions.${name}.${cluster.version}) wanted.clusters;
+  configured = lib.concatMapAttrs (
+    name: cluster: versions.${name}.${cluster.version}
+  ) wanted.clusters;
 in
 {
   fleet = wanted;

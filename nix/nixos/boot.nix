@@ -2,7 +2,6 @@
 # from afar, and a watchdog.
 {
   lib,
-  config,
   modulesPath,
   node,
   ...

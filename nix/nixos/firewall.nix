@@ -25,9 +25,7 @@ in
     # What comes out of pods of this cluster.
     trustedInterfaces =
       row.interfaces
-      ++ lib.optionals (
-        cluster.distribution != "k3s" && !config.networking.nftables.enable
-      ) numbered;
+      ++ lib.optionals (cluster.distribution != "k3s" && !config.networking.nftables.enable) numbered;
     # Packets come back another way than they went: by the vip, by a pod network, by a second interface.
     checkReversePath = lib.mkDefault "loose";
   };

@@ -59,7 +59,9 @@ let
         rm "$next"
       else
         mv "$next" ${file.path}
-        ${lib.optionalString (file.reload != null) "systemctl --no-block try-reload-or-restart ${file.reload}"}
+        ${lib.optionalString (
+          file.reload != null
+        ) "systemctl --no-block try-reload-or-restart ${file.reload}"}
       fi
     else
       echo "${file.path} stays as it was" >&2

@@ -17,7 +17,8 @@ let
   bonding = import ./bond.nix { inherit lib; };
 
   bondNames = builtins.attrNames bonds;
-  bondOf = interface: lib.findFirst (bond: builtins.elem interface bonds.${bond}.interfaces) null bondNames;
+  bondOf =
+    interface: lib.findFirst (bond: builtins.elem interface bonds.${bond}.interfaces) null bondNames;
 
   # The link that has the machine's address: the interface that is named (its bond, if it is part of one), else the only bond, else
   # the one with the MAC address, else whatever answers to DHCP. `name` is null where only the machine knows it.
@@ -65,13 +66,12 @@ let
   mainNetwork = {
     matchConfig = match;
     vlan = vlansOn null;
-    networkConfig =
-      {
-        DHCP = if network.dhcp then "yes" else "no";
-        DNS = network.nameservers;
-      }
-      // optionalAttrs network.dhcp { IPv6AcceptRA = true; }
-      // optionalAttrs keepsVip { KeepConfiguration = "static"; };
+    networkConfig = {
+      DHCP = if network.dhcp then "yes" else "no";
+      DNS = network.nameservers;
+    }
+    // optionalAttrs network.dhcp { IPv6AcceptRA = true; }
+    // optionalAttrs keepsVip { KeepConfiguration = "static"; };
     address =
       optional (!network.dhcp && node.ip != null) "${node.ip}/${toString network.prefixLength}"
       ++ own main.name;
@@ -119,24 +119,24 @@ let
     assertion = !when;
     message = "${path}${text}";
   };
-  twice = builtins.filter (
-    interface: lib.count (slave: slave.interface == interface) slaves > 1
-  ) (lib.unique (map (slave: slave.interface) slaves));
+  twice = builtins.filter (interface: lib.count (slave: slave.interface == interface) slaves > 1) (
+    lib.unique (map (slave: slave.interface) slaves)
+  );
 in
 {
   assertions = [
-    (refuse (
-      !network.dhcp && node.ip != null && main.name == null && !(main ? match)
-    ) ": with dhcp: false somebody has to say which interface gets ${toString node.ip}. Set mac, or interface")
+    (refuse (!network.dhcp && node.ip != null && main.name == null && !(main ? match))
+      ": with dhcp: false somebody has to say which interface gets ${toString node.ip}. Set mac, or interface"
+    )
     (refuse (
       !network.dhcp && node.ip == null && own main.name == [ ]
     ) ".dhcp: it is false, and there is no address. Set the member's ip, or remove dhcp")
-    (refuse (
-      named == null && builtins.length bondNames > 1
-    ) ".interface: there are several bonds. Say which of them, or which interface, has the machine's address")
-    (refuse (
-      main.name == null && !(main ? match) && vlansOn null != [ ]
-    ) ".vlans: ${lib.concatStringsSep ", " (vlansOn null)} must lie on an interface. Set its interface, or network.interface")
+    (refuse (named == null && builtins.length bondNames > 1)
+      ".interface: there are several bonds. Say which of them, or which interface, has the machine's address"
+    )
+    (refuse (main.name == null && !(main ? match) && vlansOn null != [ ])
+      ".vlans: ${lib.concatStringsSep ", " (vlansOn null)} must lie on an interface. Set its interface, or network.interface"
+    )
     (refuse (twice != [ ]) ".bonds: ${lib.concatStringsSep ", " twice} is part of two bonds")
   ]
   ++ map (
@@ -150,16 +150,16 @@ in
     let
       unknown = lib.subtractLists bonding.known (builtins.attrNames (bonds.${bond}.options or { }));
     in
-    refuse (
-      unknown != [ ]
-    ) ".bonds.${bond}.options: ${lib.concatStringsSep ", " unknown} is no option that systemd-networkd has. It has ${lib.concatStringsSep ", " bonding.known}"
+    refuse (unknown != [ ])
+      ".bonds.${bond}.options: ${lib.concatStringsSep ", " unknown} is no option that systemd-networkd has. It has ${lib.concatStringsSep ", " bonding.known}"
   ) bondNames
   ++ map (
     vlan: refuse ((vlans.${vlan}.id or null) == null) ".vlans.${vlan}.id: a VLAN needs a number. Set it"
   ) (builtins.attrNames vlans);
 
-  warnings = optional (kernelNames != [ ] && network.mac == null)
-    "${path}: ${lib.concatStringsSep ", " kernelNames} is a name that the kernel gives in the order in which it finds interfaces, so the machine has only such names. With several interfaces, set mac";
+  warnings =
+    optional (kernelNames != [ ] && network.mac == null)
+      "${path}: ${lib.concatStringsSep ", " kernelNames} is a name that the kernel gives in the order in which it finds interfaces, so the machine has only such names. With several interfaces, set mac";
 
   networking = {
     hostName = node.name;

@@ -1,6 +1,5 @@
 # Swap is there as the layout has it, and nowhere else; it is refused where the kubelet would not start with it.
 {
-  lib,
   config,
   cluster,
   node,

@@ -11,11 +11,21 @@ let
     builtins.substring 0 16 (
       builtins.hashString "sha256" (builtins.unsafeDiscardStringContext (builtins.toJSON value))
     );
-  units = names: lib.genAttrs (builtins.filter (name: config.systemd.units ? ${name}) names) (
-    name: config.systemd.units.${name}.text
-  );
+  units =
+    names:
+    lib.genAttrs (builtins.filter (name: config.systemd.units ? ${name}) names) (
+      name: config.systemd.units.${name}.text
+    );
   disk =
-    { device, fsType, options, ... }: { inherit device fsType options; };
+    {
+      device,
+      fsType,
+      options,
+      ...
+    }:
+    {
+      inherit device fsType options;
+    };
   file = "nix8s/system.json";
   own = config.nix8s.parts;
 in

@@ -6,12 +6,14 @@ let
   document = builtins.fromJSON (builtins.readFile ./schema.json);
   keys = builtins.attrNames document.properties;
 
-    map' = key: builtins.elem key [
-    "nodes"
-    "clusters"
-    "provisioning"
-    "users"
-  ];
+  map' =
+    key:
+    builtins.elem key [
+      "nodes"
+      "clusters"
+      "provisioning"
+      "users"
+    ];
 in
 {
   options.nix8s =
@@ -37,7 +39,6 @@ in
     };
 
   config.nix8s.document = lib.filterAttrs (
-    name: value:
-    (builtins.elem name keys || lib.hasPrefix "x-" name) && value != null && value != { }
+    name: value: (builtins.elem name keys || lib.hasPrefix "x-" name) && value != null && value != { }
   ) config.nix8s;
 }

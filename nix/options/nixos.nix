@@ -2,7 +2,6 @@
 # tell each other.
 {
   lib,
-  config,
   node,
   ...
 }:
@@ -16,7 +15,10 @@ let
   # Each value by itself, so that one of them can be overridden and the others stay.
   defaults =
     value:
-    if builtins.isAttrs value && value != { } then lib.mapAttrs (_: defaults) value else lib.mkDefault value;
+    if builtins.isAttrs value && value != { } then
+      lib.mapAttrs (_: defaults) value
+    else
+      lib.mkDefault value;
   part = mkOption {
     type = types.attrsOf schema.any;
     default = { };

@@ -52,7 +52,9 @@ let
         scheduler.extraArgs = lib.mkDefault listening;
       }
       // lib.optionalAttrs isV4 { proxy.disabled = needed true; };
-      InitConfiguration = lib.optionalAttrs (!isV4) { skipPhases = lib.mkDefault [ "addon/kube-proxy" ]; };
+      InitConfiguration = lib.optionalAttrs (!isV4) {
+        skipPhases = lib.mkDefault [ "addon/kube-proxy" ];
+      };
       KubeletConfiguration.maxPods = lib.mkDefault cozystack.maxPods;
     };
     virtualisation.containerd.settings.plugins."io.containerd.grpc.v1.cri".device_ownership_from_security_context =
@@ -66,12 +68,12 @@ let
         "${path}.members.${node.member}.kubernetes.labels: Cozystack looks for control planes with node-role.kubernetes.io/control-plane: \"true\", and kubeadm leaves the value empty. Set the label.";
   };
 
-  same =
-    key:
-    {
-      assertion = cozystack.network.${key} == null || cozystack.network.${key} == cluster.network.${key};
-      message = "${path}.cozystack.network.${key}: ${toString cozystack.network.${key}} is not the cluster's own (${path}.network.${key}: ${cluster.network.${key}}). Remove it, or make them equal.";
-    };
+  same = key: {
+    assertion = cozystack.network.${key} == null || cozystack.network.${key} == cluster.network.${key};
+    message = "${path}.cozystack.network.${key}: ${
+      toString cozystack.network.${key}
+    } is not the cluster's own (${path}.network.${key}: ${cluster.network.${key}}). Remove it, or make them equal.";
+  };
 in
 {
   # Its networks install themselves.
@@ -190,7 +192,9 @@ in
           (same "podCidr")
           (same "serviceCidr")
         ];
-        warnings = lib.optional (cluster.clusterDomain != "cozy.local") "${path}.clusterDomain: Cozystack takes cozy.local where its Package says nothing else, and this cluster has ${cluster.clusterDomain}. Say cozy.local here, or networking.clusterDomain there.";
+        warnings =
+          lib.optional (cluster.clusterDomain != "cozy.local")
+            "${path}.clusterDomain: Cozystack takes cozy.local where its Package says nothing else, and this cluster has ${cluster.clusterDomain}. Say cozy.local here, or networking.clusterDomain there.";
       }
     ]
   );

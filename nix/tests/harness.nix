@@ -49,8 +49,7 @@ rec {
   named = said: name: (nix8s.fromDocument (document said) { }).nixosConfigurations.${name}.config;
 
   # null: it is as it should be.
-  equal =
-    got: wanted: if got == wanted then null else "is ${show got}, and should be ${show wanted}";
+  equal = got: wanted: if got == wanted then null else "is ${show got}, and should be ${show wanted}";
   holds = what: truth: if truth then null else what;
   contains =
     text: part: if lib.hasInfix part text then null else "${show part} is not in ${show text}";
@@ -58,7 +57,8 @@ rec {
 
   # What a system is refused for; an assertion says it, or evaluating throws (then what it says cannot be seen from inside).
   refusals =
-    said: map (assertion: assertion.message) (builtins.filter (a: !a.assertion) (config said).assertions);
+    said:
+    map (assertion: assertion.message) (builtins.filter (a: !a.assertion) (config said).assertions);
   refuses =
     said: part:
     let
@@ -70,13 +70,19 @@ rec {
       "no assertion says ${show part}; what fires: ${show messages}";
   throws =
     value:
-    if (builtins.tryEval (builtins.deepSeq value true)).success then "evaluates, and should not" else null;
+    if (builtins.tryEval (builtins.deepSeq value true)).success then
+      "evaluates, and should not"
+    else
+      null;
   warns =
     said: part:
     let
       inherit (config said) warnings;
     in
-    if lib.any (lib.hasInfix part) warnings then null else "no warning says ${show part}: ${show warnings}";
+    if lib.any (lib.hasInfix part) warnings then
+      null
+    else
+      "no warning says ${show part}: ${show warnings}";
 
   # It evaluates as a whole, with all assertions.
   evaluates =

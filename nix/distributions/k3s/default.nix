@@ -16,7 +16,9 @@ let
   # Old minor releases stay in nixpkgs as names that throw.
   packages =
     let
-      named = builtins.filter (name: builtins.match "k3s_1_[0-9]+" name != null) (builtins.attrNames pkgs);
+      named = builtins.filter (name: builtins.match "k3s_1_[0-9]+" name != null) (
+        builtins.attrNames pkgs
+      );
       works = name: (builtins.tryEval (lib.isDerivation pkgs.${name})).value;
     in
     map (name: pkgs.${name}) (builtins.filter works named);
@@ -28,9 +30,7 @@ let
       lib.findFirst (found: lib.versions.majorMinor found.version == cluster.minor) pkgs.k3s every;
   version = import ../version.nix { inherit lib; } {
     inherit cluster package;
-    available = lib.naturalSort (
-      lib.unique (map (found: lib.versions.majorMinor found.version) every)
-    );
+    available = lib.naturalSort (lib.unique (map (found: lib.versions.majorMinor found.version) every));
   };
 
   registration = import ../registration.nix { inherit lib; } node;

@@ -56,9 +56,7 @@ in
   render =
     isServer: settings:
     lib.concatLists (
-      lib.mapAttrsToList flag (
-        lib.filterAttrs (name: _: isServer || builtins.elem name agent) settings
-      )
+      lib.mapAttrsToList flag (lib.filterAttrs (name: _: isServer || builtins.elem name agent) settings)
     );
 
   # Each with what is there instead.

@@ -93,12 +93,10 @@ in
         [ ];
 
     assertions =
-      map
-        (name: {
-          assertion = !(cluster.config ? ${name});
-          message = "${path}.config.${name}: ${flags.refused.${name}}. Remove it.";
-        })
-        (builtins.attrNames flags.refused)
+      map (name: {
+        assertion = !(cluster.config ? ${name});
+        message = "${path}.config.${name}: ${flags.refused.${name}}. Remove it.";
+      }) (builtins.attrNames flags.refused)
       ++ map (flag: {
         assertion = !(flags.refused ? ${nameOf flag});
         message = "${path}.extraArgs: --${nameOf flag}: ${flags.refused.${nameOf flag} or ""}. Remove it.";

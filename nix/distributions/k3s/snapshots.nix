@@ -49,5 +49,7 @@ lib.mkIf isServer {
       message = "${path}.interval: k3s makes snapshots at times of the day, and ${toString snapshot.interval} does not divide a day (or an hour) evenly. Take, for example, 30m, 6h or 12h.";
     }
   ];
-  warnings = lib.optional (keys != [ ]) "${path}.s3: ${lib.concatStringsSep " and " keys} would be in the Nix store, which everybody on the machine can read. They are left out: put them on the control planes in /var/lib/nix8s/secrets/etcd-s3.env, as AWS_ACCESS_KEY_ID=… and AWS_SECRET_ACCESS_KEY=….";
+  warnings =
+    lib.optional (keys != [ ])
+      "${path}.s3: ${lib.concatStringsSep " and " keys} would be in the Nix store, which everybody on the machine can read. They are left out: put them on the control planes in /var/lib/nix8s/secrets/etcd-s3.env, as AWS_ACCESS_KEY_ID=… and AWS_SECRET_ACCESS_KEY=….";
 }

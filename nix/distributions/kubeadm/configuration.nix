@@ -26,7 +26,10 @@ let
   # Each value by itself, so that another module, or the document, can say otherwise.
   defaults =
     value:
-    if builtins.isAttrs value && value != { } then lib.mapAttrs (_: defaults) value else lib.mkDefault value;
+    if builtins.isAttrs value && value != { } then
+      lib.mapAttrs (_: defaults) value
+    else
+      lib.mkDefault value;
 
   # What stands under `config` outside of a kind is of the cluster's.
   keys = [

@@ -57,9 +57,7 @@ let
     bindPort = 6443;
   };
 
-  host =
-    endpoint:
-    builtins.head (builtins.match "[[]?([^]]+)[]]?:[0-9]+" endpoint);
+  host = endpoint: builtins.head (builtins.match "[[]?([^]]+)[]]?:[0-9]+" endpoint);
 
   kubeProxy = builtins.elem "kube-proxy" cluster.disable;
   coredns = builtins.elem "coredns" cluster.disable;

@@ -34,7 +34,9 @@ let
     ++ map (import ../argument.nix { inherit utils; }) cluster.extraArgs.${node.role}
   );
   # What tells this kubelet from the one that runs.
-  mark = builtins.substring 0 16 (builtins.hashString "sha256" (builtins.unsafeDiscardStringContext command));
+  mark = builtins.substring 0 16 (
+    builtins.hashString "sha256" (builtins.unsafeDiscardStringContext command)
+  );
 in
 {
   systemd.services.kubelet = {

@@ -39,28 +39,38 @@ let
   nodes = mkClusterNodes { clusterConfig = config; };
 in
 {
-  "cluster.nix gives its machines" = t.equal (builtins.filter (lib.hasInfix "-0") (
-    builtins.filter (name: builtins.match ".*(installer|iso|minimal)" name == null) (
-      builtins.attrNames nico.nixosConfigurations
-    )
-  )) [
-    "cp-01"
-    "cp-02"
-    "cp-03"
-    "worker-01"
-    "worker-02"
-  ];
-  "cluster.nix: the system that cleans up is there" = t.contains nico.nixosConfigurations.minimal.config.systemd.services.nix8s-clean.environment.UNITS "k3s.service";
+  "cluster.nix gives its machines" =
+    t.equal
+      (builtins.filter (lib.hasInfix "-0") (
+        builtins.filter (name: builtins.match ".*(installer|iso|minimal)" name == null) (
+          builtins.attrNames nico.nixosConfigurations
+        )
+      ))
+      [
+        "cp-01"
+        "cp-02"
+        "cp-03"
+        "worker-01"
+        "worker-02"
+      ];
+  "cluster.nix: the system that cleans up is there" =
+    t.contains nico.nixosConfigurations.minimal.config.systemd.services.nix8s-clean.environment.UNITS "k3s.service";
   "cluster.nix: the system that cleans up has the machines' disks" =
     t.equal nico.nixosConfigurations.minimal.config.fileSystems."/".fsType
       nico.nixosConfigurations.cp-01.config.fileSystems."/".fsType;
-  "cluster.nix: the router id of running clusters stays" = t.equal nico.nix8s.clusters.production-cluster.ha.vrrpId 51;
+  "cluster.nix: the router id of running clusters stays" =
+    t.equal nico.nix8s.clusters.production-cluster.ha.vrrpId 51;
   "clusterConfig: machines keep their names" = t.holds "cp1 is not there" (nodes ? cp1);
   "clusterConfig: options reach the system" = t.equal nodes.cp1.config.time.timeZone "UTC";
   "D-10: a mount option that Linux does not have is left out" =
-    t.equal nodes.cp1.config.nix8s.install.filesystem.options [ "noatime" ];
+    t.equal nodes.cp1.config.nix8s.install.filesystem.options
+      [ "noatime" ];
   "clusterConfig: an address makes kube-vip" =
-    t.equal (lib.getAttrs [ "mode" "vip" ] (t.nix8s.systems { document = (import ../../lib/cluster-config.nix { inherit lib; }) config; }).fleet.clusters.prod.ha)
+    t.equal
+      (lib.getAttrs [ "mode" "vip" ]
+        (t.nix8s.systems { document = (import ../../lib/cluster-config.nix { inherit lib; }) config; })
+        .fleet.clusters.prod.ha
+      )
       {
         mode = "kube-vip";
         vip = "10.0.0.10";

@@ -59,7 +59,9 @@ let
       };
     in
     lib.nameValuePair
-      "${distribution}, ${role}, ${mode}, ${network}, ${if cozystack then "with" else "without"} Cozystack"
+      "${distribution}, ${role}, ${mode}, ${network}, ${
+        if cozystack then "with" else "without"
+      } Cozystack"
       (
         let
           refused = t.refusals said;

@@ -2,13 +2,15 @@
 { lib, t, ... }:
 let
   all = builtins.foldl' (found: next: if found != null then found else next) null;
-  ha =
-    distribution: settings: {
-      cluster = {
-        inherit distribution;
-        ha = { vip = "10.0.0.5"; } // settings;
-      };
+  ha = distribution: settings: {
+    cluster = {
+      inherit distribution;
+      ha = {
+        vip = "10.0.0.5";
+      }
+      // settings;
     };
+  };
   keepalived = ha "k3s" { mode = "keepalived"; };
   haproxy = ha "k3s" { mode = "haproxy"; };
   instance = said: (t.config said).services.keepalived.vrrpInstances.k8s_vip;
@@ -26,8 +28,7 @@ in
     (t.contains (instance keepalived).extraConfig "auth_pass \${NIX8S_VIP_PASSWORD}")
     (t.equal (t.config keepalived).services.keepalived.secretFile "/run/nix8s/keepalived.env")
     (t.contains (t.config keepalived).systemd.services.nix8s-vip.script "cat /var/lib/nix8s/secrets/token")
-    (t.contains
-      (t.config (ha "kubeadm" { mode = "keepalived"; })).systemd.services.nix8s-vip.script
+    (t.contains (t.config (ha "kubeadm" { mode = "keepalived"; })).systemd.services.nix8s-vip.script
       "cat /etc/kubernetes/pki/sa.key"
     )
   ];
@@ -150,7 +151,9 @@ in
       kinds = map (object: object.kind) objects;
       pod = (lib.findFirst (object: object.kind == "DaemonSet") null objects).spec.template.spec;
       environment = lib.listToAttrs (
-        map (variable: lib.nameValuePair variable.name variable.value or null) (builtins.head pod.containers).env
+        map (
+          variable: lib.nameValuePair variable.name variable.value or null
+        ) (builtins.head pod.containers).env
       );
     in
     all [

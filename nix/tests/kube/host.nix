@@ -1,5 +1,10 @@
 # What a machine of a cluster has whatever its distribution: hosts, firewall, platforms, and what is left when it leaves.
-{ lib, t, nixpkgs, ... }:
+{
+  lib,
+  t,
+  nixpkgs,
+  ...
+}:
 let
   all = builtins.foldl' (found: next: if found != null then found else next) null;
   ports = said: (t.config said).networking.firewall.allowedTCPPorts;
@@ -64,7 +69,8 @@ in
     ])
   ];
   "no NodePorts are opened, for they need none" =
-    t.equal (t.config { }).networking.firewall.allowedTCPPortRanges [ ];
+    t.equal (t.config { }).networking.firewall.allowedTCPPortRanges
+      [ ];
   "a machine outside of Kubernetes has nothing of it" =
     let
       config = t.config {
@@ -81,7 +87,9 @@ in
   "pods may come in by their own interfaces, and packets by another way than they went" = all [
     (t.equal (builtins.elem "cni0" (t.config { }).networking.firewall.trustedInterfaces) true)
     (t.equal (t.config { }).networking.firewall.checkReversePath "loose")
-    (t.equal (builtins.elem "lxc+" (t.config { cluster.distribution = "kubeadm"; }).networking.firewall.trustedInterfaces) true)
+    (t.equal (builtins.elem "lxc+"
+      (t.config { cluster.distribution = "kubeadm"; }).networking.firewall.trustedInterfaces
+    ) true)
     (t.equal (builtins.elem "lxc+"
       (t.config {
         cluster.distribution = "kubeadm";
@@ -106,7 +114,9 @@ in
     all [
       (t.equal service.wantedBy [ "sysinit.target" ])
       (t.contains service.script "nobody.json")
-      (t.equal (t.config { }).systemd.paths.nix8s-membership.pathConfig.PathChanged "/var/lib/nix8s/membership.json")
+      (t.equal (t.config { }).systemd.paths.nix8s-membership.pathConfig.PathChanged
+        "/var/lib/nix8s/membership.json"
+      )
     ];
 
   "Cozystack's k3s has no network and no addons of its own" =
@@ -134,10 +144,12 @@ in
       (t.equal documents.ClusterConfiguration.proxy.disabled true)
       (t.equal documents.InitConfiguration.nodeRegistration.taints [ ])
       (t.equal documents.KubeletConfiguration.maxPods 220)
-      (t.equal (map (argument: argument.name) documents.ClusterConfiguration.controllerManager.extraArgs) [
-        "bind-address"
-        "flex-volume-plugin-dir"
-      ])
+      (t.equal (map (argument: argument.name) documents.ClusterConfiguration.controllerManager.extraArgs)
+        [
+          "bind-address"
+          "flex-volume-plugin-dir"
+        ]
+      )
       (t.warns (cozystack "kubeadm") "clusters.c.members.m.kubernetes.labels: ")
     ];
   "Cozystack's hosts have its modules, its services and DRBD 9" =
@@ -164,7 +176,9 @@ in
     (t.refuses (lib.recursiveUpdate (cozystack "k3s") {
       cluster.cozystack.network.serviceCidr = "10.9.0.0/16";
     }) "clusters.c.cozystack.network.serviceCidr: ")
-    (t.warns { cluster.cozystack.enable = true; } "clusters.c.clusterDomain: Cozystack takes cozy.local")
+    (t.warns {
+      cluster.cozystack.enable = true;
+    } "clusters.c.clusterDomain: Cozystack takes cozy.local")
   ];
 
   "x_18: a certificate authority that would not be used is refused" = t.refuses {

@@ -2,15 +2,18 @@
 { t, ... }:
 let
   unit = said: (t.config said).systemd.units."k3s.service".text;
-  worker = said: {
-    member.role = "worker";
-    members.cp = {
-      role = "control-plane";
-      ip = "10.0.0.12";
-      install.disk = "/dev/disk/by-id/nvme-system";
-      stateVersion = "24.11";
-    };
-  } // said;
+  worker =
+    said:
+    {
+      member.role = "worker";
+      members.cp = {
+        role = "control-plane";
+        ip = "10.0.0.12";
+        install.disk = "/dev/disk/by-id/nvme-system";
+        stateVersion = "24.11";
+      };
+    }
+    // said;
   agent = said: (t.config (worker said)).systemd.units."k3s.service".text;
   all = builtins.foldl' (found: next: if found != null then found else next) null;
 in
@@ -20,8 +23,12 @@ in
     (t.contains (unit { }) "--config /var/lib/nix8s/k3s.yaml")
     (t.lacks (unit { }) "--cluster-init")
     (t.lacks (unit { }) "--server ")
-    (t.equal (t.config { }).systemd.paths.nix8s-turn.pathConfig { PathChanged = "/var/lib/nix8s/k3s.yaml"; })
-    (t.contains (t.config { }).systemd.services.nix8s-turn.script "systemctl --no-block start k3s.service")
+    (t.equal (t.config { }).systemd.paths.nix8s-turn.pathConfig {
+      PathChanged = "/var/lib/nix8s/k3s.yaml";
+    })
+    (t.contains (t.config { }).systemd.services.nix8s-turn.script
+      "systemctl --no-block start k3s.service"
+    )
   ];
 
   "x_06: tokens are read from files that nix8s puts on the machine" = all [
@@ -60,7 +67,9 @@ in
     ]) "known-";
   "x_06: a token among the flags is refused" = all [
     (t.refuses { cluster.k3s.config.token = "abc"; } "clusters.c.k3s.config.token: ")
-    (t.refuses { cluster.k3s.extraArgs.worker = [ "--token=abc" ]; } "clusters.c.k3s.extraArgs: --token: ")
+    (t.refuses {
+      cluster.k3s.extraArgs.worker = [ "--token=abc" ];
+    } "clusters.c.k3s.extraArgs: --token: ")
   ];
   "x_20: workers have the agents' token and no other" = all [
     (t.contains (agent { }) "--token-file /var/lib/nix8s/secrets/agent-token")
@@ -114,16 +123,22 @@ in
       ]
     );
   "a worker has no flags that only servers know" = all (
-    map (t.lacks (agent { cluster.k3s.config.write-kubeconfig-mode = "0600"; })) [
-      "--cluster-cidr"
-      "--tls-san"
-      "--disable"
-      "--write-kubeconfig-mode"
-      "--etcd"
-    ]
+    map
+      (t.lacks (agent {
+        cluster.k3s.config.write-kubeconfig-mode = "0600";
+      }))
+      [
+        "--cluster-cidr"
+        "--tls-san"
+        "--disable"
+        "--write-kubeconfig-mode"
+        "--etcd"
+      ]
   );
   "x_18: settings in k3s's own form hold before ours, and flags come last" = all [
-    (t.contains (unit { cluster.k3s.config.cluster-cidr = "10.9.0.0/16"; }) "--cluster-cidr=10.9.0.0/16")
+    (t.contains (unit {
+      cluster.k3s.config.cluster-cidr = "10.9.0.0/16";
+    }) "--cluster-cidr=10.9.0.0/16")
     (t.lacks (unit { cluster.k3s.config.cluster-cidr = "10.9.0.0/16"; }) "10.42.0.0/16")
     (t.contains (unit { cluster.k3s.extraArgs.server = [ "--v=4" ]; }) "--v=4")
   ];
@@ -136,9 +151,9 @@ in
     ]
   );
 
-  "c_16: a flag with blanks, dollars or percent signs is one argument" =
-    t.contains (unit { cluster.k3s.extraArgs.control-plane = [ "--kubelet-arg=x=a b%n$HOME" ]; })
-      ''"--kubelet-arg=x=a b%%n$$HOME"'';
+  "c_16: a flag with blanks, dollars or percent signs is one argument" = t.contains (unit {
+    cluster.k3s.extraArgs.control-plane = [ "--kubelet-arg=x=a b%n$HOME" ];
+  }) ''"--kubelet-arg=x=a b%%n$$HOME"'';
 
   "labels and taints are for registration, and no flags" =
     let

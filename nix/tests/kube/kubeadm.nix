@@ -1,35 +1,46 @@
 # kubeadm: the files that it reads, runtime and kubelet, and what is refused.
 { lib, t, ... }:
 let
-  with' = said: said // { cluster = { distribution = "kubeadm"; } // said.cluster or { }; };
+  with' =
+    said:
+    said
+    // {
+      cluster = {
+        distribution = "kubeadm";
+      }
+      // said.cluster or { };
+    };
   config = said: t.config (with' said);
   all = builtins.foldl' (found: next: if found != null then found else next) null;
   documents =
     said:
     lib.listToAttrs (
-      map
-        (text: rec {
-          value = builtins.fromJSON text;
-          name = value.kind;
-        })
-        (lib.splitString "\n---\n" (config said).nix8s.kubeadm.files."kubeadm.yaml")
+      map (text: rec {
+        value = builtins.fromJSON text;
+        name = value.kind;
+      }) (lib.splitString "\n---\n" (config said).nix8s.kubeadm.files."kubeadm.yaml")
     );
   join = said: builtins.fromJSON (config said).nix8s.kubeadm.files."kubeadm-join.json";
-  worker = said: {
-    member.role = "worker";
-    members.cp = {
-      role = "control-plane";
-      ip = "10.0.0.12";
-      install.disk = "/dev/disk/by-id/nvme-system";
-      stateVersion = "24.11";
-    };
-  } // said;
+  worker =
+    said:
+    {
+      member.role = "worker";
+      members.cp = {
+        role = "control-plane";
+        ip = "10.0.0.12";
+        install.disk = "/dev/disk/by-id/nvme-system";
+        stateVersion = "24.11";
+      };
+    }
+    // said;
   refuses = said: t.refuses (with' said);
 in
 {
   "d_12: the version is pinned, as the document or the package has it" = all [
     (t.equal (documents { }).ClusterConfiguration.kubernetesVersion "v1.32.3")
-    (t.equal (documents { cluster.version = "v1.32.1"; }).ClusterConfiguration.kubernetesVersion "v1.32.1")
+    (t.equal (documents { cluster.version = "v1.32.1"; }).ClusterConfiguration.kubernetesVersion
+      "v1.32.1"
+    )
     (t.warns (with' { cluster.version = "v1.32.1"; }) "clusters.c.version: v1.32.1 is asked for")
   ];
   "d_12: the certificate is valid for the API's address without high availability too" = all [
@@ -37,18 +48,21 @@ in
       "10.0.0.11"
       "127.0.0.1"
     ])
-    (t.equal (documents {
-      cluster = {
-        ha.vip = "10.0.0.5";
-        domain = "k.example.com";
-        kubeadm.apiServerAddresses = [ "api.example.com" ];
-      };
-    }).ClusterConfiguration.apiServer.certSANs [
-      "10.0.0.5"
-      "k.example.com"
-      "api.example.com"
-      "127.0.0.1"
-    ])
+    (t.equal
+      (documents {
+        cluster = {
+          ha.vip = "10.0.0.5";
+          domain = "k.example.com";
+          kubeadm.apiServerAddresses = [ "api.example.com" ];
+        };
+      }).ClusterConfiguration.apiServer.certSANs
+      [
+        "10.0.0.5"
+        "k.example.com"
+        "api.example.com"
+        "127.0.0.1"
+      ]
+    )
   ];
   "d_12: arguments have the shape of their version of the API" =
     let
@@ -68,12 +82,15 @@ in
 
   "the endpoint is where machines join" = all [
     (t.equal (documents { }).ClusterConfiguration.controlPlaneEndpoint "10.0.0.11:6443")
-    (t.equal (documents {
-      cluster.ha = {
-        vip = "10.0.0.5";
-        mode = "haproxy";
-      };
-    }).ClusterConfiguration.controlPlaneEndpoint "10.0.0.5:8443")
+    (t.equal
+      (documents {
+        cluster.ha = {
+          vip = "10.0.0.5";
+          mode = "haproxy";
+        };
+      }).ClusterConfiguration.controlPlaneEndpoint
+      "10.0.0.5:8443"
+    )
   ];
   "a control plane joins as one, and a worker does not" = all [
     (t.equal (join { }).controlPlane.localAPIEndpoint {
@@ -152,9 +169,9 @@ in
     (refuses { cluster.secrets.encryptionAtRest = true; } "clusters.c.secrets.encryptionAtRest: ")
     (refuses { cluster.etcd.snapshot.s3.bucket = "x"; } "clusters.c.etcd.snapshot.s3: ")
   ];
-  "another minor release than nixpkgs' is refused with the one that it has" =
-    refuses { cluster.version = "1.34"; }
-      "clusters.c.version: there is no package of kubeadm 1.34 in this nixpkgs. There are: 1.32.";
+  "another minor release than nixpkgs' is refused with the one that it has" = refuses {
+    cluster.version = "1.34";
+  } "clusters.c.version: there is no package of kubeadm 1.34 in this nixpkgs. There are: 1.32.";
 
   "x_23: swap is refused, unless the kubelet bears it" = all [
     (refuses { member.install.swapSize = "4G"; } "clusters.c.members.m.install.swapSize: ")
@@ -178,7 +195,8 @@ in
     ];
   "the kubelet waits for kubeadm, and no switch restarts it" =
     let
-      kubelet = (config { cluster.kubeadm.extraArgs.control-plane = [ "--v=2" ]; }).systemd.services.kubelet;
+      kubelet =
+        (config { cluster.kubeadm.extraArgs.control-plane = [ "--v=2" ]; }).systemd.services.kubelet;
     in
     all [
       (t.equal kubelet.unitConfig.ConditionPathExists "/var/lib/kubelet/config.yaml")
@@ -222,12 +240,17 @@ in
       (t.equal (script { } == script { cluster.kubeadm.extraArgs.control-plane = [ "--v=2" ]; }) false)
     ];
   "its files are written as files, and are no links into the store" = all [
-    (t.equal (builtins.filter (lib.hasPrefix "kubernetes/") (builtins.attrNames (config { }).environment.etc)) [ ])
-    (t.contains (config { }).systemd.services.nix8s-kubeadm.script "mv /etc/kubernetes/.kubeadm.yaml /etc/kubernetes/kubeadm.yaml")
+    (t.equal (builtins.filter (lib.hasPrefix "kubernetes/") (
+      builtins.attrNames (config { }).environment.etc
+    )) [ ])
+    (t.contains (config { }).systemd.services.nix8s-kubeadm.script
+      "mv /etc/kubernetes/.kubeadm.yaml /etc/kubernetes/kubeadm.yaml"
+    )
   ];
   "snapshots of etcd are made by a timer" = all [
     (t.equal
-      (config { cluster.etcd.snapshot.interval = "1h30m"; }).systemd.timers.nix8s-etcd-snapshot.timerConfig.OnUnitActiveSec
+      (config { cluster.etcd.snapshot.interval = "1h30m"; })
+      .systemd.timers.nix8s-etcd-snapshot.timerConfig.OnUnitActiveSec
       5400
     )
     (t.equal ((config { }).systemd.timers ? nix8s-etcd-snapshot) false)

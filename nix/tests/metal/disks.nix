@@ -30,7 +30,9 @@ let
 
   each =
     name: check:
-    lib.mapAttrs' (profile: more: lib.nameValuePair "${name}: ${profile}" (check profile more)) profiles;
+    lib.mapAttrs' (
+      profile: more: lib.nameValuePair "${name}: ${profile}" (check profile more)
+    ) profiles;
 in
 each "D-09: a profile lays out a disk that starts by BIOS and by UEFI" (
   profile: more:
@@ -81,7 +83,9 @@ each "D-09: a profile lays out a disk that starts by BIOS and by UEFI" (
       lib.optional (profile == "raid") "luks"
     ))
     (t.holds "there is something to open" (luks != { }))
-    (t.holds "the key is nowhere in the system" (lib.all (one: one.keyFile == null) (builtins.attrValues luks)))
+    (t.holds "the key is nowhere in the system" (
+      lib.all (one: one.keyFile == null) (builtins.attrValues luks)
+    ))
     (t.holds "an initrd that knows TPMs" config.boot.initrd.systemd.enable)
   ]
 )
@@ -197,8 +201,11 @@ each "D-09: a profile lays out a disk that starts by BIOS and by UEFI" (
       (t.equal config.disko.devices.disk.main.content.partitions.swap.size "8G")
       (t.equal (map (swap: swap.device) config.swapDevices) [ "/dev/disk/by-partlabel/nix8s-swap" ])
     ];
-  "X-23: no swap where none is said" =
-    t.equal (map (swap: swap.device) (t.config (install { swapSize = "none"; })).swapDevices) [ ];
+  "X-23: no swap where none is said" = t.equal (map (swap: swap.device)
+    (t.config (install {
+      swapSize = "none";
+    })).swapDevices
+  ) [ ];
 
   "disks/sizes of the document are those of the layout" =
     let
@@ -282,11 +289,16 @@ each "D-09: a profile lays out a disk that starts by BIOS and by UEFI" (
       (t.equal lvs.root.size "50G")
       (t.equal lvs.var.content.mountpoint "/var")
     ];
-  "disks/lvm without rootSize is one file system" =
-    t.equal (builtins.attrNames (laidOut (install { profile = "lvm"; })).lvm_vg.nix8s.lvs) [ "root" ];
+  "disks/lvm without rootSize is one file system" = t.equal (builtins.attrNames
+    (laidOut (install {
+      profile = "lvm";
+    })).lvm_vg.nix8s.lvs
+  ) [ "root" ];
   "disks/thin is 10 GB and a pool" =
     let
-      devices = laidOut (install { profile = "thin"; });
+      devices = laidOut (install {
+        profile = "thin";
+      });
     in
     first [
       (t.equal devices.disk.main.content.partitions.root.size "10G")
@@ -332,9 +344,9 @@ each "D-09: a profile lays out a disk that starts by BIOS and by UEFI" (
       (t.contains second._create "grep -q ' nix8s-root2'")
       (t.contains second._create "wipefs --all --force ${other}")
     ];
-  "disks/raid needs two disks" =
-    t.refuses (install { profile = "raid"; })
-      "clusters.c.members.m.install.disks.data: the profile raid mirrors";
+  "disks/raid needs two disks" = t.refuses (install {
+    profile = "raid";
+  }) "clusters.c.members.m.install.disks.data: the profile raid mirrors";
   "disks/raid and systemd-boot" = t.refuses {
     member.install = {
       profile = "raid";
@@ -342,19 +354,22 @@ each "D-09: a profile lays out a disk that starts by BIOS and by UEFI" (
     };
     member.boot.loader = "systemd-boot";
   } "boot.loader: systemd-boot is on one disk only";
-  "disks/etcd-optimized needs a disk" =
-    t.refuses (install { profile = "etcd-optimized"; }) "install.disks.etcd: the profile etcd-optimized";
+  "disks/etcd-optimized needs a disk" = t.refuses (install {
+    profile = "etcd-optimized";
+  }) "install.disks.etcd: the profile etcd-optimized";
   "disks/zfs and another file system" = t.refuses (install {
     profile = "zfs";
     filesystem.type = "xfs";
   }) "install.filesystem.type: the profile zfs";
-  "disks/encryption needs a key" =
-    t.refuses (install { encryption.enable = true; })
-      "install.encryption.keyFile: the disks are encrypted with the key in that file";
-  "disks/names of the kernel are told of" =
-    t.warns (install { disk = "/dev/sda"; }) "install.disks: /dev/sda may be another disk";
-  "disks/names that stay are not" =
-    t.holds "no warning" (!(lib.any (lib.hasInfix "install.disks") (t.config { }).warnings));
+  "disks/encryption needs a key" = t.refuses (install {
+    encryption.enable = true;
+  }) "install.encryption.keyFile: the disks are encrypted with the key in that file";
+  "disks/names of the kernel are told of" = t.warns (install {
+    disk = "/dev/sda";
+  }) "install.disks: /dev/sda may be another disk";
+  "disks/names that stay are not" = t.holds "no warning" (
+    !(lib.any (lib.hasInfix "install.disks") (t.config { }).warnings)
+  );
 
   "disks/custom is what the document says" =
     let
@@ -380,10 +395,12 @@ each "D-09: a profile lays out a disk that starts by BIOS and by UEFI" (
       };
     in
     t.equal (mounts config) { "/" = "/dev/disk/by-partlabel/disk-mine-all ext4"; };
-  "disks/custom needs a layout" =
-    t.refuses (install { profile = "custom"; }) "install.profile: custom needs the layout itself";
-  "disks/disks that nix8s leaves alone need file systems" =
-    t.refuses (install { enable = false; }) "clusters.c.members.m.install: nothing says where the root file system is";
+  "disks/custom needs a layout" = t.refuses (install {
+    profile = "custom";
+  }) "install.profile: custom needs the layout itself";
+  "disks/disks that nix8s leaves alone need file systems" = t.refuses (install {
+    enable = false;
+  }) "clusters.c.members.m.install: nothing says where the root file system is";
   "disks/disks that nix8s leaves alone" = t.evaluates {
     member = {
       install.enable = false;
@@ -428,7 +445,11 @@ each "D-09: a profile lays out a disk that starts by BIOS and by UEFI" (
     let
       folder = ../../disko;
       files = builtins.filter (
-        name: !(builtins.elem name [ "default.nix" "parts.nix" ])
+        name:
+        !(builtins.elem name [
+          "default.nix"
+          "parts.nix"
+        ])
       ) (builtins.attrNames (builtins.readDir folder));
     in
     t.equal (lib.sort lib.lessThan (map baseNameOf (import folder).imports)) files;

@@ -10,7 +10,14 @@ let
       devices = [ disk ];
     };
   };
-  gpu = more: with' { gpu = { enable = true; } // more; };
+  gpu =
+    more:
+    with' {
+      gpu = {
+        enable = true;
+      }
+      // more;
+    };
 in
 {
   "X-18: drbd is version 9, without a helper" =
@@ -39,7 +46,9 @@ in
 
   "X-18: a GPU of NVIDIA, for containers of k3s" =
     let
-      config = t.config (gpu { package = "beta"; });
+      config = t.config (gpu {
+        package = "beta";
+      });
       template =
         config.services.k3s.containerdConfigTemplate
           or config.systemd.tmpfiles.settings.nix8s-gpu."/var/lib/rancher/k3s/agent/etc/containerd/config.toml.tmpl"."L+".argument;
@@ -70,12 +79,17 @@ in
         containerRuntime = false;
       })).hardware.nvidia-container-toolkit.enable
       false;
-  "extensions/the older word for a GPU of NVIDIA" = t.equal (t.config (with' {
-    nvidia.enable = true;
-  })).services.xserver.videoDrivers [ "nvidia" ];
-  "extensions/an older GPU" = t.equal (t.config (
-    lib.recursiveUpdate (gpu { }) { member.nixos.hardware.nvidia.open = false; }
-  )).hardware.nvidia.open false;
+  "extensions/the older word for a GPU of NVIDIA" =
+    t.equal
+      (t.config (with' {
+        nvidia.enable = true;
+      })).services.xserver.videoDrivers
+      [ "nvidia" ];
+  "extensions/an older GPU" =
+    t.equal
+      (t.config (lib.recursiveUpdate (gpu { }) { member.nixos.hardware.nvidia.open = false; }))
+      .hardware.nvidia.open
+      false;
   "extensions/a GPU of AMD" =
     let
       config = t.config (gpu {
@@ -83,7 +97,9 @@ in
       });
     in
     first [
-      (t.evaluates (gpu { vendor = "amd"; }))
+      (t.evaluates (gpu {
+        vendor = "amd";
+      }))
       (t.holds "its module" (builtins.elem "amdgpu" config.boot.kernelModules))
       (t.equal config.hardware.nvidia-container-toolkit.enable false)
     ];
@@ -107,18 +123,23 @@ in
       (t.equal config.services.zfs.autoScrub.enable true)
     ];
   "extensions/zfs, because the layout is" =
-    t.holds "on" (t.config { member.install.profile = "zfs"; }).boot.zfs.enabled;
-  "extensions/zfs, because LINSTOR's pools are" = t.holds "on" (t.config {
-    member.extensions.linstor.disk = disk;
-    cluster.linstor = {
-      enable = true;
-      storage.type = "zfs";
-    };
-  }).boot.zfs.enabled;
+    t.holds "on"
+      (t.config { member.install.profile = "zfs"; }).boot.zfs.enabled;
+  "extensions/zfs, because LINSTOR's pools are" =
+    t.holds "on"
+      (t.config {
+        member.extensions.linstor.disk = disk;
+        cluster.linstor = {
+          enable = true;
+          storage.type = "zfs";
+        };
+      }).boot.zfs.enabled;
 
   "extensions/monitoring" =
     let
-      config = t.config (with' { monitoring.enable = true; });
+      config = t.config (with' {
+        monitoring.enable = true;
+      });
     in
     first [
       (t.equal config.services.prometheus.exporters.node.enable true)
@@ -139,17 +160,25 @@ in
     ];
   "extensions/storage" =
     let
-      config = t.config (with' { storage.enable = true; });
+      config = t.config (with' {
+        storage.enable = true;
+      });
     in
     first [
-      (t.evaluates (with' { storage.enable = true; }))
+      (t.evaluates (with' {
+        storage.enable = true;
+      }))
       (t.equal config.services.openiscsi.enable true)
       (t.equal config.services.lvm.boot.thin.enable true)
       (t.holds "NFS" config.boot.supportedFilesystems.nfs)
       (t.holds "multipath" (builtins.elem "dm_multipath" config.boot.kernelModules))
     ];
   "extensions/linstor has tools for thin pools" =
-    t.equal (t.config (with' { linstor.disk = disk; })).services.lvm.boot.thin.enable true;
+    t.equal
+      (t.config (with' {
+        linstor.disk = disk;
+      })).services.lvm.boot.thin.enable
+      true;
 
   "extensions/nothing of it where nothing is said" =
     let

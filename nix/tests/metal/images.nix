@@ -61,11 +61,13 @@ let
     iso = of "iso" arguments;
     discovery = discovery (lib.recursiveUpdate arguments { _module.args.nix8sKeys = [ key ]; });
   };
-  each = name: check: lib.mapAttrs' (image: config: lib.nameValuePair "${name}: ${image}" (check config)) configs;
+  each =
+    name: check:
+    lib.mapAttrs' (image: config: lib.nameValuePair "${name}: ${image}" (check config)) configs;
 
-  built = config: attributes: first (
-    map (name: t.holds "has ${name}" (config.system.build.${name}.drvPath != "")) attributes
-  );
+  built =
+    config: attributes:
+    first (map (name: t.holds "has ${name}" (config.system.build.${name}.drvPath != "")) attributes);
   passwords = [
     "hashedPassword"
     "initialHashedPassword"
@@ -77,9 +79,9 @@ each "X-07: nobody gets in without a key" (
   config:
   let
     inherit (config.services.openssh) settings;
-    open = builtins.filter (
-      user: lib.any (key: config.users.users.${user}.${key} == "") passwords
-    ) (builtins.attrNames config.users.users);
+    open = builtins.filter (user: lib.any (key: config.users.users.${user}.${key} == "") passwords) (
+      builtins.attrNames config.users.users
+    );
   in
   first [
     (t.equal open [ ])
@@ -101,11 +103,20 @@ each "X-07: nobody gets in without a key" (
   let
     target = all.nixosConfigurations.c-m.config.system.build;
   in
-  t.equal (map (path: path.drvPath) (
-    builtins.filter (
-      path: builtins.elem path.drvPath [ target.toplevel.drvPath target.diskoScript.drvPath ]
-    ) (builtins.filter (path: path ? drvPath) config.system.extraDependencies)
-  )) [ target.toplevel.drvPath target.diskoScript.drvPath ]
+  t.equal
+    (map (path: path.drvPath) (
+      builtins.filter (
+        path:
+        builtins.elem path.drvPath [
+          target.toplevel.drvPath
+          target.diskoScript.drvPath
+        ]
+      ) (builtins.filter (path: path ? drvPath) config.system.extraDependencies)
+    ))
+    [
+      target.toplevel.drvPath
+      target.diskoScript.drvPath
+    ]
 )
 // each "images/nix8s tells what it found" (
   config:
@@ -130,14 +141,19 @@ each "X-07: nobody gets in without a key" (
       "toplevel"
     ])
     (t.equal configs.iso.isoImage.volumeID "NIX8S-C-M")
-    (t.holds "for BIOS and UEFI" (configs.iso.isoImage.makeEfiBootable && configs.iso.isoImage.makeUsbBootable))
+    (t.holds "for BIOS and UEFI" (
+      configs.iso.isoImage.makeEfiBootable && configs.iso.isoImage.makeUsbBootable
+    ))
   ];
   "images/the installer has the machine's network" =
-    t.contains configs.installer.systemd.network.units."40-nix8s.network".text "MACAddress=aa:bb:cc:dd:ee:01";
+    t.contains configs.installer.systemd.network.units."40-nix8s.network".text
+      "MACAddress=aa:bb:cc:dd:ee:01";
   "images/discovery asks for an address everywhere" =
-    t.contains configs.discovery.systemd.network.units."40-nix8s.network".text "DHCP=yes";
-  "images/without nix8s nothing is run" =
-    t.holds "no unit" (!((of "installer" { }).systemd.services ? nix8s-discover));
+    t.contains configs.discovery.systemd.network.units."40-nix8s.network".text
+      "DHCP=yes";
+  "images/without nix8s nothing is run" = t.holds "no unit" (
+    !((of "installer" { }).systemd.services ? nix8s-discover)
+  );
   "images/the list and the folder are one" =
     let
       folder = ../../provisioners;

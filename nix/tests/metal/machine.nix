@@ -20,14 +20,19 @@ in
       (t.equal loader.systemd-boot.editor false)
     ];
   "machine/systemd-boot is not installed where a BIOS starts" =
-    t.contains (t.config { }).disko.devices.disk.main._create "/sys/firmware/efi";
+    t.contains (t.config { }).disko.devices.disk.main._create
+      "/sys/firmware/efi";
   "machine/GRUB starts by BIOS and by UEFI" =
     let
-      config = t.config (boot { loader = "grub"; });
+      config = t.config (boot {
+        loader = "grub";
+      });
       inherit (config.boot.loader) grub;
     in
     first [
-      (t.evaluates (boot { loader = "grub"; }))
+      (t.evaluates (boot {
+        loader = "grub";
+      }))
       (t.equal config.boot.loader.systemd-boot.enable false)
       (t.holds "the disk" (builtins.elem "/dev/disk/by-id/nvme-system" grub.devices))
       (t.holds "UEFI" (grub.efiSupport && grub.efiInstallAsRemovable))
@@ -56,12 +61,14 @@ in
     ];
   "X-18: microcode" =
     let
-      cpu = vendor: update: (t.config {
-        member.hardware.cpu = {
-          inherit vendor;
-          updateMicrocode = update;
-        };
-      }).hardware.cpu;
+      cpu =
+        vendor: update:
+        (t.config {
+          member.hardware.cpu = {
+            inherit vendor;
+            updateMicrocode = update;
+          };
+        }).hardware.cpu;
     in
     first [
       (t.equal (cpu "intel" true).intel.updateMicrocode true)
@@ -83,7 +90,8 @@ in
     ))
   ];
   "machine/a machine that hangs starts again" =
-    t.equal (t.config { }).systemd.watchdog.runtimeTime "30s";
+    t.equal (t.config { }).systemd.watchdog.runtimeTime
+      "30s";
 
   "X-23: swap where the kubelet does not bear it" =
     let
@@ -109,9 +117,11 @@ in
   };
 
   "machine/the state version that is recorded" =
-    t.equal (t.config { member.stateVersion = "23.11"; }).system.stateVersion "23.11";
-  "machine/no state version is told of" =
-    t.warns { member.stateVersion = null; } "clusters.c.members.m.stateVersion: none is set";
+    t.equal (t.config { member.stateVersion = "23.11"; }).system.stateVersion
+      "23.11";
+  "machine/no state version is told of" = t.warns {
+    member.stateVersion = null;
+  } "clusters.c.members.m.stateVersion: none is set";
   "machine/the profile minimal" =
     let
       said.member.profiles = [
@@ -124,8 +134,9 @@ in
       (t.equal (t.config said).documentation.enable false)
       (t.equal (t.config said).warnings [ ])
     ];
-  "machine/a profile that is not nix8s's" =
-    t.warns { member.profiles = [ "storage" ]; } "profiles: storage is no profile of nix8s";
+  "machine/a profile that is not nix8s's" = t.warns {
+    member.profiles = [ "storage" ];
+  } "profiles: storage is no profile of nix8s";
   "machine/the user has the last word" =
     let
       config = t.config {

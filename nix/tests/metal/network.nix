@@ -37,7 +37,9 @@ in
       (t.contains text "Type=ether")
       (t.contains text "Kind=!*")
       (t.contains text "DHCP=yes")
-      (t.holds "no DHCP client beside networkd" (!(t.config { }).networking.dhcpcd.enable || !(t.config { }).networking.useDHCP))
+      (t.holds "no DHCP client beside networkd" (
+        !(t.config { }).networking.dhcpcd.enable || !(t.config { }).networking.useDHCP
+      ))
     ];
   "network/a static address by MAC" =
     let
@@ -57,7 +59,9 @@ in
     interface = "eno1";
     prefixLength = 20;
   })) "Name=eno1";
-  "network/a prefix length is honoured" = t.contains (main (network (static // { prefixLength = 20; }))) "Address=10.0.0.11/20";
+  "network/a prefix length is honoured" = t.contains (main (
+    network (static // { prefixLength = 20; })
+  )) "Address=10.0.0.11/20";
   "network/an IPv6 address" = t.contains (main {
     member = {
       ip = "2001:db8::11";
@@ -80,7 +84,8 @@ in
       (t.contains text "Gateway=10.0.0.1")
     ];
   "network/nobody says which interface" =
-    t.refuses (network { dhcp = false; }) "clusters.c.members.m.network: with dhcp: false somebody has to say which interface gets 10.0.0.11";
+    t.refuses (network { dhcp = false; })
+      "clusters.c.members.m.network: with dhcp: false somebody has to say which interface gets 10.0.0.11";
   "network/no address at all" = t.refuses {
     member = {
       ip = "auto";
@@ -139,9 +144,9 @@ in
       bond1.interfaces = [ "eno1" ];
     };
   }) "network.bonds: eno1 is part of two bonds";
-  "network/a bond of nothing" =
-    t.refuses (network { bonds.bond0.mode = "802.3ad"; })
-      "network.bonds.bond0.interfaces: a bond without interfaces";
+  "network/a bond of nothing" = t.refuses (network {
+    bonds.bond0.mode = "802.3ad";
+  }) "network.bonds.bond0.interfaces: a bond without interfaces";
   "network/an option that no bond has" = t.refuses (network {
     bonds.bond0 = bond // {
       options.mimon = "100";
@@ -164,8 +169,9 @@ in
   "network/a VLAN on the interface with the MAC address" = t.contains (main (
     network (static // { vlans.storage.id = 200; })
   )) "VLAN=storage";
-  "network/a VLAN on nothing" =
-    t.refuses (network { vlans.storage.id = 200; }) "network.vlans: storage must lie on an interface";
+  "network/a VLAN on nothing" = t.refuses (network {
+    vlans.storage.id = 200;
+  }) "network.vlans: storage must lie on an interface";
   "network/a VLAN without a number" = t.refuses (network {
     vlans.storage.interface = "eno1";
   }) "network.vlans.storage.id: a VLAN needs a number";
@@ -182,7 +188,11 @@ in
       (t.warns said "eth0 is a name that the kernel gives")
     ];
   "network/other names stay" =
-    t.equal (t.config (network { interface = "eno1"; })).networking.usePredictableInterfaceNames true;
+    t.equal
+      (t.config (network {
+        interface = "eno1";
+      })).networking.usePredictableInterfaceNames
+      true;
 
   "network/a machine without network boots" =
     let
@@ -211,11 +221,10 @@ in
       (t.contains (main (vip "control-plane")) "KeepConfiguration=static")
       (t.lacks (main (vip "worker")) "KeepConfiguration")
     ];
-  "network/routes of others stay" =
-    t.equal (t.config { }).systemd.network.config.networkConfig {
-      ManageForeignRoutes = false;
-      ManageForeignRoutingPolicyRules = false;
-    };
+  "network/routes of others stay" = t.equal (t.config { }).systemd.network.config.networkConfig {
+    ManageForeignRoutes = false;
+    ManageForeignRoutingPolicyRules = false;
+  };
 
   "network/names" =
     let

@@ -60,11 +60,12 @@ in
         "ops"
       ])
     ];
-  "users/somebody who is not root and cannot become it" =
-    t.refuses { member.ssh.user = "ops"; }
-      "clusters.c.members.m.ssh.sudo: ops is not root and cannot become it";
-  "users/root that may not log in" =
-    t.refuses { member.ssh.rootLogin = "no"; } "clusters.c.members.m.ssh.rootLogin: nix8s logs in as root here";
+  "users/somebody who is not root and cannot become it" = t.refuses {
+    member.ssh.user = "ops";
+  } "clusters.c.members.m.ssh.sudo: ops is not root and cannot become it";
+  "users/root that may not log in" = t.refuses {
+    member.ssh.rootLogin = "no";
+  } "clusters.c.members.m.ssh.rootLogin: nix8s logs in as root here";
   "users/a password that nobody has" = t.refuses {
     member.ssh = {
       user = "ops";
@@ -99,6 +100,7 @@ in
         ) config.security.sudo.extraRules
       )) [ ])
     ];
-  "users/a user of the document whose sudo asks for nothing" =
-    t.refuses { users.ann.sudo = "password"; } "users.ann.sudo: ann has no password";
+  "users/a user of the document whose sudo asks for nothing" = t.refuses {
+    users.ann.sudo = "password";
+  } "users.ann.sudo: ann has no password";
 }
