@@ -60,5 +60,14 @@ nixpkgs.lib.nixosSystem {
     ../nixos
     { nixpkgs.hostPlatform = lib.mkDefault node.system; }
   ]
+  # Machines have one package set, which is evaluated once; one that has settings of its own for it has its own.
+  ++ lib.optional (!node.extensions.gpu.enable) (
+    { options, ... }:
+    {
+      nixpkgs.pkgs = lib.mkIf (options.nixpkgs.config.definitions == [ ]) (
+        lib.mkOverride 900 nixpkgs.legacyPackages.${node.system}
+      );
+    }
+  )
   ++ (if instead == null then own else instead);
 }

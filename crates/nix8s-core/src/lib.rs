@@ -18,6 +18,7 @@ pub mod observed;
 pub mod past;
 pub mod permit;
 pub mod plan;
+pub mod project_flake;
 pub mod provision;
 pub mod reconcile;
 pub mod secret;

@@ -75,7 +75,6 @@ fn well(cluster: &Cluster) -> Facts {
                 _ => (program, number(&[9, 2])),
             })
             .collect(),
-        has_systems: true,
         state: StateSeen {
             path: "/state/prod".to_owned(),
             unwritable: None,
@@ -239,7 +238,6 @@ fn this_computer() {
         [
             state(|state| state.unwritable = Some("Read-only file system".to_owned())),
             state(|state| state.unreadable = Some("line 7 is no event".to_owned())),
-            wrong(|facts| facts.has_systems = false),
         ]
         .join("\n")
     );

@@ -35,8 +35,6 @@ use crate::world::World;
 pub struct Here {
     /// Programs that the configuration needs.
     pub programs: BTreeSet<Program>,
-    /// Whether there is something that systems are built from.
-    pub has_systems: bool,
     /// The state directory.
     pub state: StateSeen,
     /// Folders that must have room.
@@ -45,7 +43,7 @@ pub struct Here {
 
 /// Asks everything. What could not be learnt is a fact too.
 pub async fn ask(world: &World, past: Past, here: Here) -> Facts {
-    let Here { programs, has_systems, state, folders } = here;
+    let Here { programs, state, folders } = here;
     let name = &world.cluster.name;
     let ((programs, machines, space), (knocked, secrets, works)) = join(
         join3(
@@ -63,19 +61,7 @@ pub async fn ask(world: &World, past: Past, here: Here) -> Facts {
     let kept = world.ports.store.read(layout::KUBECONFIG).ok().flatten();
     let certificate = kept.and_then(|bytes| kubeconfig::ends(std::str::from_utf8(&bytes).ok()?));
     let at = world.ports.clock.now();
-    Facts {
-        at,
-        programs,
-        has_systems,
-        state,
-        space,
-        secrets,
-        machines,
-        knocked,
-        kubeconfig: works,
-        certificate,
-        past,
-    }
+    Facts { at, programs, state, space, secrets, machines, knocked, kubeconfig: works, certificate, past }
 }
 
 async fn each<T: Ord + Copy, R, F: Future<Output = R>>(

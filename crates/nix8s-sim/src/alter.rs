@@ -4,6 +4,7 @@
 
 use nix8s_core::model::MachineName;
 use nix8s_core::model::StorePath;
+use nix8s_core::observed::CORDON_ANNOTATION;
 
 use crate::world::Ms;
 use crate::world::World;
@@ -106,11 +107,13 @@ pub fn replace(world: &mut World, name: &MachineName) {
     }
 }
 
-/// Somebody starts a Node that is none of nix8s' business.
+/// Somebody starts a Node that is none of nix8s' business, and says nothing of nix8s.
 pub fn foreign_node(world: &mut World, name: &MachineName, like: &MachineName) {
     if let Some(node) = world.nodes.get(like) {
-        let node =
-            Node { uid: format!("foreign-{}", node.uid), control_plane: false, ready: true, ..node.clone() };
+        let mut node = node.clone();
+        node.uid = format!("foreign-{}", node.uid);
+        node.annotations.remove(CORDON_ANNOTATION);
+        let node = Node { control_plane: false, ready: true, unschedulable: None, ..node };
         world.add_node(name, node);
     }
 }

@@ -128,6 +128,8 @@ pub enum Command {
     Kubeconfig(commands::kubeconfig::KubeconfigArgs),
     Secrets(commands::secrets::SecretsArgs),
     Reset(commands::reset::ResetArgs),
+    /// Move the systems of a project in YAML to today's nixpkgs: writes nix8s.lock
+    Update(commands::systems::UpdateArgs),
     State(commands::state::StateArgs),
     Support(commands::support::SupportArgs),
     Completions(commands::completions::CompletionsArgs),

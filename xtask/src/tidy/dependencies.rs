@@ -75,6 +75,7 @@ const ALLOWED: &[Allowed] = &[
             "clap_mangen",
             "flate2",
             "getrandom",
+            "include_dir",
             "indicatif",
             "jiff",
             "maud",

@@ -1,4 +1,4 @@
-//! What is in the way on this computer: the state directory, room, what systems are built from, secrets.
+//! What is in the way on this computer: the state directory, room, secrets.
 
 use super::Check;
 use super::Facts;
@@ -33,13 +33,6 @@ const ELSEWHERE: Room = Room {
 /// Everything about this computer but its programs.
 pub fn examine(cluster: &Cluster, facts: &Facts) -> Vec<Finding> {
     let mut findings = vec![state(facts)];
-    findings.extend((!facts.has_systems).then(|| {
-        Finding::problem(
-            Check::Systems,
-            "there is no flake with the machines' systems beside the configuration",
-            "Without one, plan and apply work in the simulated world only: `--simulate`.",
-        )
-    }));
     findings.extend(space(facts));
     findings.extend(secrets(cluster, facts));
     findings

@@ -31,8 +31,6 @@ pub struct Facts {
     pub at: Timestamp,
     /// The programs that are needed.
     pub programs: BTreeMap<Program, ProgramSeen>,
-    /// Whether there is something that systems are built from.
-    pub has_systems: bool,
     /// The state directory.
     pub state: StateSeen,
     /// Room on this computer.
@@ -126,8 +124,6 @@ impl Verdict {
 pub enum Check {
     /// A program that nix8s runs here.
     Program,
-    /// What systems are built from.
-    Systems,
     /// The state directory.
     State,
     /// Secrets.
@@ -151,7 +147,6 @@ impl Check {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Program => "program",
-            Self::Systems => "systems",
             Self::State => "state",
             Self::Secrets => "secrets",
             Self::Space => "space",

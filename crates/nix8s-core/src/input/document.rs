@@ -49,6 +49,48 @@ pub fn resolved(document: &Tree, templates: &Templates, fleet: &Fleet) -> Json {
     all
 }
 
+/// Keys that say what nix8s does and nothing about systems: changing them makes no other system.
+const NOT_OF_SYSTEMS: [&[&str]; 3] = [
+    &["reconciler", "policy", "bootstrap"],
+    &["upgrade", "gates", "scripts", "helm", "manifests", "provisioner", "build"],
+    &["skip", "scripts"],
+];
+
+/// What of a [`resolved`] document the systems of a cluster are made from. Secrets are not in it.
+pub fn of_systems(resolved: &Json, cluster: &str) -> Json {
+    let mut all = resolved.clone();
+    without_marks(&mut all);
+    let drop = |from: &mut Json, keys: &[&str]| {
+        if let Json::Object(entries) = from {
+            entries.retain(|key, _| !keys.contains(&key.as_str()));
+        }
+    };
+    drop(&mut all, NOT_OF_SYSTEMS[0]);
+    if let Some(clusters) = all["clusters"].as_object_mut() {
+        clusters.retain(|name, _| name == cluster);
+        for cluster in clusters.values_mut() {
+            drop(cluster, NOT_OF_SYSTEMS[1]);
+            let members = cluster["members"].as_object_mut().into_iter().flatten();
+            members.for_each(|(_, member)| drop(member, NOT_OF_SYSTEMS[2]));
+        }
+    }
+    all
+}
+
+fn without_marks(shown: &mut Json) {
+    match shown {
+        Json::Object(entries) => {
+            entries.retain(|_, value| value.as_str() != Some(MARK));
+            entries.values_mut().for_each(without_marks);
+        }
+        Json::Array(items) => {
+            items.retain(|item| item.as_str() != Some(MARK));
+            items.iter_mut().for_each(without_marks);
+        }
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
+    }
+}
+
 /// Lays defaults and parsed values over what was written.
 fn overlay(into: &mut Json, from: Json) {
     match (into, from) {

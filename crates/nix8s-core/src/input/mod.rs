@@ -110,6 +110,12 @@ pub fn resolved_document(sources: &[Source]) -> (Option<serde_json::Value>, Vec<
     (shown, report.into_diagnostics())
 }
 
+/// What the systems of a cluster are made from: the resolved document without what says nothing about systems, and without
+/// secrets. `None` when there is at least one error.
+pub fn systems_document(sources: &[Source], cluster: &str) -> Option<serde_json::Value> {
+    resolved_document(sources).0.map(|resolved| document::of_systems(&resolved, cluster))
+}
+
 /// The document as it was written, of all its sources and in today's spellings. `None` when there is at least one
 /// error.
 pub fn written_document(sources: &[Source]) -> (Option<written::Written>, Vec<Diagnostic>) {

@@ -51,6 +51,8 @@ pub struct Command {
     /// What answers in its stead on a machine that does not have nix8s yet: a text for sh(1). Without it, nix8s is put
     /// there first.
     pub instead: Option<&'static str>,
+    /// The systems that it evaluates, if it is that: a pure evaluation, whose answer can be remembered and whose work divided.
+    pub evaluates: Option<nix::Evaluates>,
 }
 
 /// Over which connection a command reaches its machine.
@@ -168,6 +170,7 @@ impl Command {
             reaches: None,
             log: None,
             instead: None,
+            evaluates: None,
         }
     }
 

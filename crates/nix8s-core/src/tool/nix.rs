@@ -10,6 +10,7 @@ use super::json;
 use super::known::Known;
 use super::known::lasting;
 use super::known::passing;
+use crate::model::Cluster;
 use crate::model::ClusterName;
 use crate::model::Machine;
 use crate::model::MachineName;
@@ -18,12 +19,69 @@ use crate::model::Sudo;
 use crate::model::Version;
 use crate::observed::System;
 
+/// An evaluation of systems.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evaluates {
+    /// The flake.
+    pub flake: String,
+    /// Its output, a map by machine.
+    pub output: String,
+    /// The machines in it.
+    pub machines: Vec<MachineName>,
+}
+
 /// Every system of a cluster in one evaluation, as JSON; `version` is the Kubernetes version to evaluate with,
 /// which may be a step on the way to the configured one.
-pub fn evaluate(flake: &str, cluster: &ClusterName, version: &Version) -> Command {
-    let attribute = format!("{flake}#nix8sSystems.{cluster}.\"{version}\"");
-    let eval = ["--json", &attribute];
-    Command::here(["nix", "eval"].into_iter().chain(FLAKES).chain(eval), Duration::from_secs(1800))
+pub fn evaluate(flake: &str, cluster: &Cluster, version: &Version) -> Command {
+    let output = format!("nix8sSystems.{}.\"{version}\"", cluster.name);
+    let machines = cluster.machines.keys().cloned().collect();
+    let evaluates = Evaluates { flake: flake.to_owned(), output, machines };
+    Command { evaluates: Some(evaluates.clone()), ..evaluates.command(&[]) }
+}
+
+impl Evaluates {
+    /// The same for some of its machines, in an evaluator of its own.
+    pub fn of(&self, machines: &[MachineName]) -> Command {
+        let names = machines.iter().map(|name| format!("{} ", quoted(name.as_str()))).collect::<String>();
+        self.command(&[
+            "--option",
+            "eval-cache",
+            "false",
+            "--apply",
+            &format!("all: {{ inherit (all) {names}; }}"),
+        ])
+    }
+
+    fn command(&self, more: &[&str]) -> Command {
+        let attribute = format!("{}#{}", self.flake, self.output);
+        let argv = ["nix", "eval"]
+            .into_iter()
+            .chain(FLAKES)
+            .chain(["--json", &attribute])
+            .chain(more.iter().copied());
+        Command::here(argv, Duration::from_secs(1800))
+    }
+}
+
+/// What a flake is: its source and what it has locked.
+pub fn metadata(flake: &str) -> Command {
+    let words = ["--json", "--no-write-lock-file", flake];
+    Command::here(
+        ["nix", "flake", "metadata"].into_iter().chain(FLAKES).chain(words),
+        Duration::from_secs(600),
+    )
+}
+
+/// What [`metadata`] printed as a text that is the same as long as everything that is evaluated is; `None` when a part of it has
+/// no hash.
+pub fn fingerprint(stdout: &str) -> Option<String> {
+    let all: serde_json::Value = serde_json::from_str(stdout).ok()?;
+    let source = all["locked"]["narHash"].as_str()?;
+    let nodes = all["locks"]["nodes"].as_object()?;
+    let unlocked =
+        |node: &serde_json::Value| !node["locked"].is_null() && node["locked"]["narHash"].as_str().is_none();
+    let is_locked = !nodes.values().any(unlocked);
+    is_locked.then(|| crate::digest::sha256(format!("{source}\n{}", all["locks"]).as_bytes()))
 }
 
 /// Reads what [`evaluate`] printed.
@@ -43,6 +101,34 @@ pub fn document(dir: &str) -> Command {
     let attribute = format!("{dir}#nix8s");
     let options = ["eval", "--json", "--no-write-lock-file", &attribute];
     Command::here(["nix"].into_iter().chain(FLAKES).chain(options), Duration::from_secs(1800))
+}
+
+/// Looks up what the inputs of a flake are today, where its lock does not say, and writes that into its `flake.lock`.
+pub fn lock(flake: &str) -> Command {
+    Command::here(["nix", "flake", "lock"].into_iter().chain(FLAKES).chain([flake]), Duration::from_secs(600))
+}
+
+/// The same for all inputs, whatever the lock says.
+pub fn update(flake: &str) -> Command {
+    let words = ["--flake", flake];
+    Command::here(["nix", "flake", "update"].into_iter().chain(FLAKES).chain(words), Duration::from_secs(600))
+}
+
+/// A folder as Nix takes it, whole and whatever Git says of it: a URL (RFC 3986), so that what means something in one is escaped.
+pub fn folder(path: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
+    let escaped = path
+        .bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") });
+    format!("path:{}", escaped.collect::<String>())
+}
+
+/// What a lock holds of an input (`flake.lock`, version 7): the revision and the day of its last change.
+pub fn locked(lock: &str, input: &str) -> Option<(String, jiff::Timestamp)> {
+    let all: serde_json::Value = serde_json::from_str(lock).ok()?;
+    let locked = &all["nodes"][input]["locked"];
+    let revision = locked["rev"].as_str().or_else(|| locked["narHash"].as_str())?.to_owned();
+    Some((revision, jiff::Timestamp::from_second(locked["lastModified"].as_i64()?).ok()?))
 }
 
 /// Why Nix gave no document.
@@ -69,6 +155,12 @@ pub fn refusal(output: &Output) -> Refusal {
     ];
     let said = SAYS.iter().find(|(says, _)| output.stderr.contains(says));
     said.map_or(Refusal::Other, |(_, refusal)| *refusal)
+}
+
+/// The error in what Nix said, on one line: what stands behind its last `error:`. The rest is where it came from.
+pub fn error(stderr: &str) -> String {
+    let text = stderr.rsplit_once("error:").map_or(stderr, |(_, error)| error);
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Whether what an evaluation printed is JSON; what it means is not asked.
@@ -205,6 +297,40 @@ pub const KNOWN: &[Known] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_trace_the_error_is_shown() {
+        let said = "warning: x\nerror:\n       … while evaluating 'a'\n\n       error:\n       Failed assertions:\n       - no root\n";
+        assert_eq!(error(said), "Failed assertions: - no root");
+        assert_eq!(error("cannot run\n"), "cannot run");
+    }
+
+    #[test]
+    fn a_flake_is_known_by_its_source_and_its_lock() {
+        let of = |source: &str, input: &str| {
+            fingerprint(&format!(
+                r#"{{"locked":{{"narHash":"{source}"}},"locks":{{"nodes":{{"root":{{}},"nixpkgs":{{"locked":{{{input}}}}}}}}}}}"#
+            ))
+        };
+        let one = of("a", r#""narHash":"b""#).unwrap();
+        assert_eq!(of("a", r#""narHash":"b""#).as_ref(), Some(&one));
+        assert_ne!(of("c", r#""narHash":"b""#).unwrap(), one);
+        assert_ne!(of("a", r#""narHash":"d""#).unwrap(), one);
+        assert_eq!(of("a", r#""rev":"b""#), None);
+    }
+
+    #[test]
+    fn folders_are_urls() {
+        assert_eq!(folder("/a b/#c"), "path:/a%20b/%23c");
+    }
+
+    #[test]
+    fn what_a_lock_holds_is_read() {
+        let lock = r#"{"nodes":{"nixpkgs":{"locked":{"rev":"abc","lastModified":86400}}},"root":"root","version":7}"#;
+        assert_eq!(locked(lock, "nixpkgs").unwrap().1.to_string(), "1970-01-02T00:00:00Z");
+        assert_eq!(locked(lock, "disko"), None);
+        assert_eq!(locked("{}", "disko"), None);
+    }
 
     #[test]
     fn c_16_texts_cannot_leave_their_quotes_in_nix() {

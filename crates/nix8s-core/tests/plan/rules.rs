@@ -230,6 +230,22 @@ fn rule_17_counts_what_is_cleaned_and_what_is_switched_together() {
     assert!(world.planned().contains("cordon"), "{}", world.planned());
 }
 
+/// Seed 525211.
+#[test]
+fn rule_17_counts_what_has_begun_to_leave_and_does_not_answer() {
+    let mut world = ready(K3s, &FIVE);
+    world.permit.max_affected = Some(4);
+    world.cluster.upgrade.max_unavailable = 2;
+    world.past("w1").delete = true;
+    world.node("w1").cordon = Cordon::Ours;
+    world.new_kernel();
+    world.copy_all();
+    world.silence("w1");
+    assert!(!world.planned().contains("cordon"), "{}", world.planned());
+    world.permit.max_affected = Some(5);
+    assert!(world.planned().contains("cordon"), "{}", world.planned());
+}
+
 #[test]
 fn rule_17_a_loop_that_is_started_again_goes_on_with_what_it_had_affected() {
     let event = |what| Event { v: EVENT_VERSION, seq: 1, at: now(), run: "r".to_owned(), what };

@@ -120,8 +120,12 @@ async fn api_and_systems(world: &World) -> (Known<ApiSeen>, (Version, Result<Sys
         Err(_) => Known::Unknown,
     };
     let version = next_version(&world.cluster, &api);
-    let command = nix::evaluate(&world.flake, &world.cluster.name, &version);
-    let systems = asked(world, command, nix::evaluated).await;
+    let command = nix::evaluate(&world.flake, &world.cluster, &version);
+    let systems = match world.exec(&command).await {
+        Ok(output) if output.status == 0 => nix::evaluated(&output.stdout).map_err(|e| e.to_string()),
+        Ok(output) => Err(format!("the systems could not be evaluated: {}", nix::error(&output.stderr))),
+        Err(error) => Err(format!("nix eval: {error}")),
+    };
     (api, (version, systems))
 }
 

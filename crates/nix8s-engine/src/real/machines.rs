@@ -35,6 +35,7 @@ use nix8s_core::tool::ssh::remote;
 use nix8s_core::tool::ssh::remote::Remote;
 use tokio::sync::Semaphore;
 
+use super::evaluate;
 use super::login::Given;
 use super::login::Login;
 use super::process::Input;
@@ -53,6 +54,7 @@ const KNOCKS: u32 = 4;
 
 /// Programs here and on machines.
 pub struct Machines {
+    state: PathBuf,
     pub(super) here: Processes,
     pub(super) ways: Ways,
     links: Mutex<BTreeMap<MachineName, Arc<Link>>>,
@@ -125,7 +127,8 @@ impl Machines {
     pub fn new(here: Processes, state: PathBuf) -> Self {
         Self {
             here,
-            ways: Ways::new(state),
+            ways: Ways::new(state.clone()),
+            state,
             links: Mutex::default(),
             doors: Mutex::default(),
             own: OnceLock::new(),
@@ -394,6 +397,13 @@ impl Exec for Machines {
         command: &Command,
         stop: BoxFuture<'_, ()>,
     ) -> Option<Result<Output, ExecError>> {
+        if let Some(systems) = &command.evaluates {
+            return tokio::select! {
+                biased;
+                came = evaluate::run(&self.here, &self.state, systems) => Some(came),
+                () = stop => None,
+            };
+        }
         match &command.on {
             Host::Here => match self.completed(command) {
                 Ok(mut completed) => {

@@ -1,6 +1,7 @@
 //! The real world behind the ports: programs here and on machines, the API server, the clock, random numbers.
 
 pub mod agent;
+mod evaluate;
 mod host_key;
 mod kube;
 pub mod leftover;

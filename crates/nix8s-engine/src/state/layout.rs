@@ -39,6 +39,13 @@ pub const RUNNING: &str = "running";
 /// Systems that failed their gates.
 pub const BAD_SYSTEMS: &str = "bad-systems.json";
 
+/// The systems that were evaluated last: a cache.
+pub const EVALUATED: &str = "evaluated.json";
+/// With which release of NixOS machines were installed.
+pub const RELEASES: &str = "releases.json";
+/// The flake that nix8s makes systems from where the project has none.
+pub const FLAKE: &str = "flake";
+
 /// What came of a user's own reconciler.
 pub fn reconciler(name: &str) -> String {
     format!("{RECONCILERS}/{name}.json")

@@ -8,7 +8,6 @@ use std::time::Instant;
 use clap_complete::engine::ArgValueCandidates;
 use nix8s_core::model::Cluster;
 use nix8s_core::model::size::parse_duration;
-use nix8s_core::past::Past;
 use nix8s_core::permit::Permit;
 use nix8s_engine::converge;
 use nix8s_engine::converge::Ending;
@@ -25,11 +24,11 @@ use crate::commands::consent::Asked;
 use crate::commands::consent::Asker;
 use crate::commands::host_key;
 use crate::commands::host_key::Accepted;
-use crate::commands::needs_systems;
 use crate::commands::permit;
 use crate::commands::permit::PermitArgs;
 use crate::commands::project;
 use crate::commands::signal;
+use crate::commands::systems;
 use crate::commands::world;
 use crate::error::CliError;
 use crate::error::Exit;
@@ -79,13 +78,12 @@ pub fn run(cx: &Cx<'_>, args: &ApplyArgs) -> Result<Exit, CliError> {
     let fleet = project::fleet(cx)?;
     let mut cluster = project::changing(&fleet, cluster.as_deref())?;
     host_key::accept(cx, &fleet, &cluster, accept_host_key)?;
-    needs_systems(cx, "apply", &cluster, &Past::default())?;
     if let Some(timeout) = timeout {
         Arc::make_mut(&mut cluster).reconciler.timeout = *timeout;
     }
     let state = world::open_to_plan(cx, &cluster.name, "apply")?;
     let past = world::past(&state)?;
-    needs_systems(cx, "apply", &cluster, &past)?;
+    systems::prepare(cx, &cluster, &past)?;
     let asked = consent::who(*yes);
     let denied = match asked {
         Asked::Policy => permit::denied(fleet.policy, permit, &past),

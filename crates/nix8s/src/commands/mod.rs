@@ -36,6 +36,7 @@ pub mod ssh;
 pub mod state;
 pub mod status;
 pub mod support;
+pub mod systems;
 pub mod validate;
 mod vault;
 pub mod version;
@@ -44,9 +45,6 @@ mod watcher;
 mod world;
 
 use clap::Parser;
-use nix8s_core::model::Cluster;
-use nix8s_core::past::Past;
-use nix8s_engine::observe::looked_at;
 use serde_json::json;
 
 use crate::cli::Cli;
@@ -119,6 +117,7 @@ fn dispatch(cx: &Cx<'_>, command: &Command) -> Result<Exit, CliError> {
         Command::Kubeconfig(args) => kubeconfig::run(cx, args),
         Command::Secrets(args) => secrets::run(cx, args),
         Command::Reset(args) => reset::run(cx, args),
+        Command::Update(args) => systems::run_update(cx, args),
         Command::State(args) => state::run(cx, args),
         Command::Support(args) => support::run(cx, args),
         Command::Completions(args) => completions::run(cx, args),
@@ -179,26 +178,6 @@ fn report(out: &Output, error: &CliError) {
             },
         }));
     }
-}
-
-/// The refusal of commands that work on real machines whose systems are in no flake. A cluster that is left alone as a whole
-/// needs none.
-fn needs_systems(cx: &Cx<'_>, command: &str, cluster: &Cluster, past: &Past) -> Result<(), CliError> {
-    if cx.global.simulate || looked_at(cluster, past).is_empty() {
-        return Ok(());
-    }
-    let folder = project::folder(cx).unwrap_or_default();
-    if folder.join("flake.nix").is_file() {
-        return Ok(());
-    }
-    let message = format!(
-        "`{command}` on real machines comes with a later version of nix8s where there is no flake with their systems"
-    );
-    let simulate = format!(
-        "`nix8s {command} --simulate` does all of it on simulated machines made from your configuration."
-    );
-    let skip = "A cluster whose machines are all left alone (`skip: true`) is worked on for real: its scripts run here.";
-    Err(CliError::new(Exit::Program, message).hint(simulate).hint(skip))
 }
 
 /// Writes a file that somebody asked for by name.

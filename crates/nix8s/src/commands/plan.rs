@@ -18,9 +18,9 @@ use serde_json::json;
 
 use crate::commands::Cx;
 use crate::commands::complete;
-use crate::commands::needs_systems;
 use crate::commands::permit::PermitArgs;
 use crate::commands::project;
+use crate::commands::systems;
 use crate::commands::world;
 use crate::error::CliError;
 use crate::error::Exit;
@@ -95,7 +95,7 @@ pub struct Planned {
 pub fn made(cx: &Cx<'_>, cluster: &Arc<Cluster>, permit: &PermitArgs) -> Result<Planned, CliError> {
     let state = world::open_to_read(cx, &cluster.name)?;
     let past = world::past(&state)?;
-    needs_systems(cx, "plan", cluster, &past)?;
+    systems::prepare(cx, cluster, &past)?;
     let permit: Permit = permit.permit(cluster, &past, BTreeSet::new())?;
     world::runtime(cx.global)?.block_on(async {
         let world = world::look_at(cx, cluster, &state, permit)?;

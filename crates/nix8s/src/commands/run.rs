@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,6 @@ use nix8s_core::event::EVENT_VERSION;
 use nix8s_core::event::Event;
 use nix8s_core::model::Cluster;
 use nix8s_core::model::Policy;
-use nix8s_core::past::Past;
 use nix8s_engine::converge::Kept;
 use nix8s_engine::converge::keep;
 use nix8s_engine::port::Store as _;
@@ -26,11 +26,11 @@ use serde_json::json;
 
 use crate::commands::Cx;
 use crate::commands::complete;
-use crate::commands::needs_systems;
 use crate::commands::permit;
 use crate::commands::permit::PermitArgs;
 use crate::commands::project;
 use crate::commands::signal;
+use crate::commands::systems;
 use crate::commands::watcher;
 use crate::commands::world;
 use crate::error::CliError;
@@ -91,8 +91,8 @@ pub fn run(cx: &Cx<'_>, args: &RunArgs) -> Result<Exit, CliError> {
         cx.out.data(&as_unit(wanted.name.as_str())?);
         return Ok(Exit::Done);
     }
-    needs_systems(cx, "run", &wanted, &Past::default())?;
     let state = world::open_to_plan(cx, &wanted.name, "run")?;
+    systems::prepare(cx, &wanted, &world::past(&state)?)?;
     let patience = wanted.reconciler.timeout + PATIENCE;
     let board = Shared::new(Board::new(wanted.name.as_str(), Timestamp::now(), patience));
     let keeper = Keeper { cx, state: &state, board, caller: Caller::new() };
@@ -103,7 +103,8 @@ pub fn run(cx: &Cx<'_>, args: &RunArgs) -> Result<Exit, CliError> {
         cx.out.say(&format!("Listening at http://{here}: /metrics, /healthz, /readyz."));
     }
     // Watched before it is read again: what changes in between is told and not missed.
-    let _watcher = watcher::watch(&project::files(cx)?, state.root(), &keeper.caller)?;
+    let files: Vec<PathBuf> = project::files(cx)?.into_iter().chain(systems::lock(cx)).collect();
+    let _watcher = watcher::watch(&files, state.root(), &keeper.caller)?;
     let screen = Screen::new(cx.out, world::time(cx.global));
     let mut stop = signal::stop(screen.teller())?;
     systemd::ready(&keeper.board);
@@ -200,7 +201,6 @@ impl Keeper<'_> {
             past.apply(&Event { v: EVENT_VERSION, at: Timestamp::now(), seq: 0, run: String::new(), what });
         }
         let permit = none.permit(cluster, &past, permit::denied(policy, &none, &past))?;
-        needs_systems(self.cx, "run", cluster, &past)?;
         let behind = world::behind(self.cx, cluster, self.state, permit)?;
         let watched =
             project::folder(self.cx).map(|folder| watcher::watch_paths(&folder, cluster, &self.caller));
@@ -248,7 +248,7 @@ impl Keeper<'_> {
                 .hint("Nothing is removed for that: `nix8s reset` takes a cluster down.")
                 .hint(format!("There are {}.", names.into_iter().collect::<Vec<_>>().join(", "))));
         };
-        needs_systems(self.cx, "run", found, &world::past(self.state)?)?;
+        systems::prepare(self.cx, found, &world::past(self.state)?)?;
         Ok((Arc::clone(found), fleet.policy))
     }
 }

@@ -38,6 +38,7 @@ use crate::commands::Cx;
 use crate::commands::askpass;
 use crate::commands::project;
 use crate::commands::scratch::Scratch;
+use crate::commands::systems;
 use crate::error::CliError;
 use crate::error::Exit;
 use crate::report::names;
@@ -171,7 +172,7 @@ pub fn behind(
         cx.out.say(&format!("Ended {what} that an earlier nix8s had left running."));
     }
     let store = Arc::clone(state) as Arc<dyn Store>;
-    let world = real(cx, cluster, state, store, permit).map_err(|error| unreadable(state, error))?;
+    let world = real(cx, cluster, state, store, permit)?;
     Ok(Behind { world, simulation: None })
 }
 
@@ -182,12 +183,13 @@ fn real(
     state: &StateDir,
     store: Arc<dyn Store>,
     permit: Permit,
-) -> std::io::Result<World> {
-    let folder = std::path::absolute(project::folder(cx)?)?;
-    let flake = folder.display().to_string();
-    let told = told(cx, state.root().parent())?;
+) -> Result<World, CliError> {
+    let unreadable = |error| unreadable(state, error);
+    let folder = project::folder(cx).and_then(std::path::absolute).map_err(unreadable)?;
+    let flake = systems::flake(cx, &cluster.name)?;
+    let told = told(cx, state.root().parent()).map_err(unreadable)?;
     let ports = nix8s_engine::real::ports(folder, state.root().to_owned(), store, told, given(cluster));
-    World::new(Arc::clone(cluster), ports, flake, permit)
+    World::new(Arc::clone(cluster), ports, flake, permit).map_err(unreadable)
 }
 
 /// What this nix8s was told, for one that it runs.
@@ -240,7 +242,7 @@ pub fn look_at(
     if !cx.global.simulate {
         askpass::ask(cx.global)?;
         let store = Arc::new(Scratch(Arc::clone(state) as Arc<dyn Store>));
-        return real(cx, cluster, state, store, permit).map_err(|error| unreadable(state, error));
+        return real(cx, cluster, state, store, permit);
     }
     let options = options(cx.global);
     let kept = Journal::read(state.root(), cluster).map_err(|error| no_world(state, error))?;

@@ -52,6 +52,15 @@ fn the_reference_of_commands_is_that_of_the_code() {
     hold("commands.md", &commands::page());
 }
 
+/// NixOS options of the same keys are made from it (nix/lib/schema.nix).
+#[test]
+fn the_schema_that_nix_reads_is_that_of_the_code() {
+    let path = root().join("nix/options/schema.json");
+    let there = Data::read_from(&path, Some(DataFormat::Text)).raw();
+    let schema = serde_json::to_string_pretty(&nix8s_core::input::schema::json_schema::json_schema());
+    Assert::new().action_env(DEFAULT_ACTION_ENV).eq(schema.expect("it is JSON") + "\n", there);
+}
+
 /// The text of a table's cell: on one line, and nothing that ends it.
 fn cell(text: &str) -> String {
     text.replace('\n', " ").replace('|', "\\|")

@@ -85,9 +85,7 @@ fn together(machines: &[&MachineName], check: Check, cluster: &Cluster) -> Strin
         Check::Clock => "have the right time",
         Check::Space => "have room",
         Check::Dns => "have names that lead to them",
-        Check::Program | Check::Systems | Check::State | Check::Secrets | Check::Port | Check::Kubeconfig => {
-            "are well"
-        }
+        Check::Program | Check::State | Check::Secrets | Check::Port | Check::Kubeconfig => "are well",
     };
     let names = names::list(machines, Detail::Normal);
     format!("{} {says}: {names}", names::counted(machines, cluster))

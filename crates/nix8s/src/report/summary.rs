@@ -116,8 +116,7 @@ fn text(cx: &Cx<'_>, run: &Run<'_>) -> String {
             }
             let _ = writeln!(
                 out,
-                "These machines were simulated. For real ones, the same configuration serves, beside a flake with their \
-                 systems: `nix8s apply` without --simulate."
+                "These machines were simulated. For real ones, the same configuration serves: `nix8s apply` without --simulate."
             );
         }
         Ending::Interrupted => {

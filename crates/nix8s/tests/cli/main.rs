@@ -26,6 +26,7 @@ mod secrets;
 mod ssh;
 mod state;
 mod support;
+mod systems;
 mod usage;
 mod validate;
 mod watch;

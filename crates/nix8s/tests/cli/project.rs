@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
@@ -51,6 +52,16 @@ impl Project {
         let path = self.path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, bytes).unwrap();
+    }
+
+    /// Programs in `bin` that answer as these scripts for sh(1) say.
+    pub fn programs(&self, programs: &[(&str, &str)]) {
+        for (name, script) in programs {
+            let path = format!("bin/{name}");
+            self.write(&path, format!("#!/bin/sh\n{script}\n").as_bytes());
+            let mode = std::fs::Permissions::from_mode(0o755);
+            std::fs::set_permissions(self.path().join(path), mode).unwrap();
+        }
     }
 
     /// The binary in this folder, with state in `state`, and nothing else from the environment.

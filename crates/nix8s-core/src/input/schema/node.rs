@@ -148,18 +148,24 @@ const EXTENSIONS: Kind = Kind::Table(&[&[
     later("linstor", LINSTOR, "disks for LINSTOR"),
 ]]);
 
-/// `ssh`, of machines and as defaults of provisioners.
-pub const SSH: Kind = Kind::Table(&[&[
-    key("host", Kind::Text(&form::HOST)),
+/// `ssh`, of machines.
+const SSH: Kind = Kind::Table(&[
+    // These two are one machine's, and would be wrong for any other.
+    &[key("host", Kind::Text(&form::HOST))],
+    SSH_LOGIN,
+    &[key("hostKey", Kind::Text(&form::PUBLIC_KEY))],
+]);
+
+/// What of `ssh` provisioners may say for all of their machines.
+pub const SSH_LOGIN: &[Key] = &[
     key("port", Kind::Int(1, 65_535)),
     key("user", Kind::Text(&form::USER)),
     key("sudo", Kind::Words(&["none", "passwordless", "password"], &[])),
     key("keyFile", Kind::Text(&form::FILE)),
     key("jump", Kind::Text(&form::JUMP)),
-    key("hostKey", Kind::Text(&form::PUBLIC_KEY)),
     key("authorizedKeys", Kind::List(&Kind::Text(&form::PUBLIC_KEY))),
     key("rootLogin", Kind::Words(&["key", "no"], &["false"])),
-]]);
+];
 
 /// `kubernetes`.
 const KUBERNETES: Kind = Kind::Table(&[&[

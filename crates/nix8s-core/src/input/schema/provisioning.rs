@@ -6,14 +6,16 @@ use super::Kind;
 use super::TEXTS;
 use super::key;
 use super::node::ROLE;
-use super::node::SSH;
+use super::node::SSH_LOGIN;
 use super::older;
 
 /// The kinds of provisioners, for members and clusters.
 pub const KINDS: &[&str] = &["nixos-anywhere", "nixos-rebuild", "manual", "pxe", "lima", "terraform", "iso"];
 
-const ALL: &[Key] =
-    &[key("ssh", SSH), key("hardwareConfig", Kind::Either(&[Kind::Flag, Kind::Text(&form::FILE)]))];
+const ALL: &[Key] = &[
+    key("ssh", Kind::Table(&[SSH_LOGIN])),
+    key("hardwareConfig", Kind::Either(&[Kind::Flag, Kind::Text(&form::FILE)])),
+];
 
 /// `provisioning`.
 pub const PROVISIONING: Kind = Kind::Table(&[&[

@@ -8,6 +8,7 @@ use super::Cx;
 use super::Kind;
 use super::Refusal;
 use super::Row;
+use super::View;
 use crate::model::MachineName;
 use crate::model::Role;
 use crate::observed::Reach;
@@ -31,7 +32,11 @@ pub(super) fn blast_radius(cx: &Cx<'_>, candidates: &[Candidate<'_, '_>]) -> Opt
     // What earlier memberships left is removed in the same plan.
     let cleaned = cx.views.values().filter(|view| view.row == Row::Orphan && cx.is_named(view.name));
     let cleaned = cleaned.map(|view| view.name);
-    let affected: BTreeSet<&MachineName> = interrupted.chain(cleaned).chain(&cx.seen.past.affected).collect();
+    // What has begun to leave goes on when it answers again, whatever is done meanwhile.
+    let leaving = |view: &&View<'_>| view.row == Row::Leave && view.is_our_cordon() && cx.is_named(view.name);
+    let leaving = cx.views.values().filter(leaving).map(|view| view.name);
+    let affected: BTreeSet<&MachineName> =
+        interrupted.chain(cleaned).chain(leaving).chain(&cx.seen.past.affected).collect();
     let (count, max) = (affected.len() as u32, max_affected(cx));
     (count > max).then(|| {
         format!(

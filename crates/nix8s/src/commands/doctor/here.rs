@@ -31,9 +31,6 @@ pub fn seen(
     let folders = if simulated { vec!["/nix".to_owned()] } else { folders(state.root()) };
     Ok(Here {
         programs: needed(cluster, in_git),
-        has_systems: simulated
-            || cluster.machines.values().all(|m| m.skip)
-            || folder.join("flake.nix").is_file(),
         state: StateSeen {
             path: state.root().display().to_string(),
             unwritable: unwritable(state.root()),
