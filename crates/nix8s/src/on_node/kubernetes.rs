@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
+use std::path::Path;
 use std::process::Command;
 
 use nix8s_core::model::Distribution;
@@ -103,7 +105,7 @@ pub fn clean(machine: &Machine, distribution: Distribution) -> Result<Exit, CliE
     }
     for path in leaves {
         let at = machine.at(path);
-        let removed = if at.is_dir() { fs::remove_dir_all(&at) } else { fs::remove_file(&at) };
+        let removed = if at.is_dir() { empty(&at) } else { fs::remove_file(&at) };
         match removed {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(failed(format!("could not remove {path}")).because(error));
@@ -113,6 +115,24 @@ pub fn clean(machine: &Machine, distribution: Distribution) -> Result<Exit, CliE
         }
     }
     Ok(Exit::Done)
+}
+
+/// Removes a folder. A disk that is mounted in it, such as etcd's own, stays mounted and becomes empty.
+fn empty(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
+            for entry in fs::read_dir(folder)? {
+                let entry = entry?;
+                if entry.file_type()?.is_dir() {
+                    empty(&entry.path())?
+                } else {
+                    fs::remove_file(entry.path())?
+                }
+            }
+            Ok(())
+        }
+        other => other,
+    }
 }
 
 /// What the machine's own system says about how it joins, without any secret.

@@ -92,6 +92,39 @@ fn a_k3s_server_with_a_file_for_a_datastore_is_told_from_one_with_etcd() {
     assert_eq!(seen(), (true, false), "where there is etcd, it is what counts");
 }
 
+/// With a disk mounted where etcd's own would be: cleans, lists what is left, looks at the machine.
+const WITH_A_DISK: &str = "
+k3s=$1/var/lib/rancher/k3s
+mount -t tmpfs disk \"$k3s/server/db\" || exit 77
+mkdir -p \"$k3s/server/db/etcd/member\" \"$k3s/server/tls/etcd\"
+\"$2\" on-node --root \"$1\" clean k3s || exit
+(cd \"$k3s\" && find . -mindepth 1 | tr '\\n' ' ' && echo)
+\"$2\" on-node --root \"$1\" probe";
+
+#[test]
+fn cleaning_empties_the_disk_of_etcd_and_leaves_no_sign_of_a_distribution() {
+    let project = Project::new("");
+    project.programs(&[("systemctl", "exit 0"), ("k3s-killall.sh", "exit 0")]);
+    project.write("var/lib/rancher/k3s/agent/etc/x", b"");
+    std::fs::create_dir_all(project.path().join("var/lib/rancher/k3s/server/db")).unwrap();
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--map-root-user", "--mount", "sh", "-c", WITH_A_DISK, "sh"]).arg(project.path());
+    let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", project.path().join("bin").display());
+    let ran = command.arg(env!("CARGO_BIN_EXE_nix8s")).env("PATH", path).output();
+    let may_mount = |ran: &std::process::Output| {
+        ran.status.code() != Some(77) && !String::from_utf8_lossy(&ran.stderr).starts_with("unshare:")
+    };
+    let Some(ran) = ran.ok().filter(may_mount).map(Ran::from) else {
+        eprintln!("SKIPPED: nothing can be mounted here (unshare of util-linux)");
+        return;
+    };
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    let (left, probe) = ran.stdout.split_once('\n').unwrap();
+    assert_eq!(left, "./server ./server/db ");
+    let probe: serde_json::Value = serde_json::from_str(probe).unwrap();
+    assert_eq!((&probe["datastore"], &probe["distribution_state"]), (&false.into(), &false.into()));
+}
+
 #[test]
 fn rule_2_a_machine_says_no_when_it_is_not_the_planned_one() {
     let project = Project::new("");

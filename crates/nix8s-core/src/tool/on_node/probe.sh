@@ -103,7 +103,8 @@ for d in $db/etcd $db/state.db /var/lib/etcd/member /var/lib/k0s/etcd/member; do
 done
 # k3s renames the file when it has moved what is in it into etcd.
 [ ! -e "$root$db/state.db" ] || [ -e "$root$db/etcd/member" ] || [ -e "$root/var/lib/etcd/member" ] || section sqlite
-for d in /var/lib/rancher/k3s/agent /var/lib/rancher/k3s/server /etc/rancher/node/password /etc/kubernetes/pki \
+# server/ may be there for the disk that is mounted in it.
+for d in /var/lib/rancher/k3s/agent /var/lib/rancher/k3s/server/tls /etc/rancher/node/password /etc/kubernetes/pki \
   /etc/kubernetes/kubelet.conf /var/lib/kubelet/pki /var/lib/k0s/pki; do
   if [ -e "$root$d" ]; then section distribution && break; fi
 done
