@@ -124,9 +124,9 @@ fn empty(folder: &Path) -> io::Result<()> {
             for entry in fs::read_dir(folder)? {
                 let entry = entry?;
                 if entry.file_type()?.is_dir() {
-                    empty(&entry.path())?
+                    empty(&entry.path())?;
                 } else {
-                    fs::remove_file(entry.path())?
+                    fs::remove_file(entry.path())?;
                 }
             }
             Ok(())
