@@ -3,10 +3,11 @@
 # of their own. Usage: scripts/nix.sh FOLDER
 set -euo pipefail
 mkdir -p "$1"
-for name in nix nix-instantiate; do
-  cat >"$1/$name" <<'END'
-#!/bin/sh
+# Wherever HOME is for those who call it.
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/nix8s-lab
+for name in nix nix-instantiate; do
+  printf '#!/bin/sh\ncache=%s\n' "$(printf %q "$cache")" >"$1/$name"
+  cat >>"$1/$name" <<'END'
 for root in "$cache"/base-*; do
   [ -x "$root/usr/bin/nix" ] || continue
   export NIX_CONFIG="store = local?root=$cache/nix
