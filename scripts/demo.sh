@@ -68,6 +68,6 @@ chapter "That was the simulated world, and took $((SECONDS - start)) seconds."
 cat <<END
 
 Your own cluster: copy examples/demo-ha.yaml to nix8s.yaml, change the addresses and the disks, and go through the same
-commands. What you have seen, configuration, plans, rules, state and reports, is what real machines get where a flake
-beside the file has their systems: docs/machines.md. README.md has a walk of five minutes.
+commands without --simulate. What you have seen, configuration, plans, rules, state and reports, is what real machines get; their
+systems are made with Nix: docs/machines.md, docs/nixos/systems.md. README.md has a walk of five minutes.
 END
