@@ -72,7 +72,7 @@ pub fn join(
     Command::on(machine, ["nix8s", "on-node", "kubeadm-join"], LONG).reading(arguments.join("\n"))
 }
 
-/// The arguments that [`join`] sends, as a JoinConfiguration (kubeadm.k8s.io/v1beta4; JSON is YAML). `base` is what the
+/// The arguments that [`join`] sends, as a JoinConfiguration (kubeadm.k8s.io/v1beta4, or what the base says; JSON is YAML). `base` is what the
 /// machine's own system says about how it joins.
 ///
 /// # Errors
@@ -106,7 +106,8 @@ pub fn join_configuration(arguments: &[&str], base: Option<&str>) -> Result<Stri
         }
         None => serde_json::Map::new(),
     };
-    configuration.insert("apiVersion".to_owned(), "kubeadm.k8s.io/v1beta4".into());
+    // A system of Kubernetes before 1.31 says v1beta3, in which all of this is spelled the same.
+    configuration.entry("apiVersion").or_insert_with(|| "kubeadm.k8s.io/v1beta4".into());
     configuration.insert("kind".to_owned(), "JoinConfiguration".into());
     let discovery =
         serde_json::json!({ "apiServerEndpoint": endpoint, "token": token, "caCertHashes": hashes });
@@ -176,6 +177,10 @@ mod tests {
         assert_eq!(read(&worker).get("controlPlane"), None);
 
         let more = [&line[..], &["--control-plane", "--certificate-key", "k"]].concat();
+        assert_eq!(read(&worker)["apiVersion"], "kubeadm.k8s.io/v1beta4");
+        let earlier = join_configuration(&line, Some(r#"{"apiVersion":"kubeadm.k8s.io/v1beta3"}"#)).unwrap();
+        assert_eq!(read(&earlier)["apiVersion"], "kubeadm.k8s.io/v1beta3");
+
         let base =
             r#"{"nodeRegistration":{"name":"cp2"},"controlPlane":{"localAPIEndpoint":{"bindPort":6443}}}"#;
         let second = read(&join_configuration(&more, Some(base)).unwrap());

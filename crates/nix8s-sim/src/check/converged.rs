@@ -50,7 +50,9 @@ pub fn untrue(world: &World, waits: &[Wait], away: &BTreeSet<MachineName>) -> Ve
     wrong.extend(world.nodes.iter().filter_map(|(name, node)| {
         let good =
             world.metal.get(name).is_some_and(|m| m.running().is_some_and(|p| !m.failed.contains_key(p)));
-        let left = node.ready && good && node.cordon() == Cordon::Ours;
+        // What leaves, and waits with that, stays cordoned (seed 547458).
+        let leaves = (away.contains(name) || !world.fleet.machines.contains_key(name)) && waiting.contains(name);
+        let left = node.ready && good && node.cordon() == Cordon::Ours && !leaves;
         left.then(|| format!("{name}: it is Ready on a good system and still cordoned by nix8s (r14)"))
     }));
     wrong
