@@ -135,6 +135,8 @@ pub enum Effect {
     UpgradeComponents {
         /// Where.
         machine: MachineName,
+        /// The copied system whose kubeadm does it: kubeadm does not go to a version above its own.
+        system: StorePath,
         /// To what.
         version: Version,
         /// `upgrade apply` on the first control plane, `upgrade node` on others.

@@ -113,7 +113,11 @@ pub(super) fn components(cx: &Cx<'_>, view: &View<'_>, wanted: &System) -> Optio
     // The first one that comes to a version carries the cluster's configuration there.
     let is_there = |v: &View<'_>| v.probe.is_some_and(|p| p.components.as_ref() >= Some(version));
     let carried = cx.views.values().any(is_there);
-    let effect =
-        Effect::UpgradeComponents { machine: view.name.clone(), version: version.clone(), apply: !carried };
+    let effect = Effect::UpgradeComponents {
+        machine: view.name.clone(),
+        system: wanted.path.clone(),
+        version: version.clone(),
+        apply: !carried,
+    };
     Some((effect, format!("the control plane's components come to {version} before the kubelet")))
 }

@@ -9,6 +9,7 @@ use super::known::lasting;
 use super::known::passing;
 use crate::model::Machine;
 use crate::model::Role;
+use crate::model::StorePath;
 use crate::model::Version;
 
 /// Long enough to pull images over a slow link.
@@ -121,13 +122,12 @@ pub fn join_configuration(arguments: &[&str], base: Option<&str>) -> Result<Stri
     Ok(serde_json::Value::Object(configuration).to_string())
 }
 
-/// Upgrades the control plane's components: the whole cluster's configuration on the first, the node's on others.
-pub fn upgrade(machine: &Machine, version: &Version, apply: bool) -> Command {
-    if apply {
-        Command::on(machine, ["kubeadm", "upgrade", "apply", "--yes", &version.to_string()], LONG)
-    } else {
-        Command::on(machine, ["kubeadm", "upgrade", "node"], LONG)
-    }
+/// Upgrades the control plane's components: the whole cluster's configuration on the first, the node's on others. The program is
+/// that of the copied system, which does not run yet: kubeadm refuses a minor release above its own.
+pub fn upgrade(machine: &Machine, system: &StorePath, version: &Version, apply: bool) -> Command {
+    let (program, version) = (format!("{system}/sw/bin/kubeadm"), version.to_string());
+    let words: &[&str] = if apply { &["upgrade", "apply", "--yes", &version] } else { &["upgrade", "node"] };
+    Command::on(machine, [program.as_str()].into_iter().chain(words.iter().copied()), LONG)
 }
 
 /// Takes a member out of etcd, asked of another control plane.

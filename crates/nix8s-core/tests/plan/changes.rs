@@ -8,6 +8,7 @@ use nix8s_core::model::Distribution::Kubeadm;
 use nix8s_core::observed::Cordon;
 use nix8s_core::observed::Known;
 use nix8s_core::past::Failures;
+use nix8s_core::plan::Effect;
 use nix8s_core::plan::EffectKind;
 use nix8s_core::plan::FailureClass;
 use nix8s_core::reconcile;
@@ -72,11 +73,15 @@ fn kubeadm_upgrades_components_before_the_kubelet_and_applies_once() {
         |w: &World| w.planned().lines().filter(|l| l.starts_with("upgrade")).collect::<Vec<_>>().join("\n");
     assert_snapshot!(components(&world), @"upgrade-components:cp1 [Interrupts]: the control plane's components come to v1.35.0 before the kubelet  after drain:cp1");
     let steps = world.plan().steps;
-    assert!(
-        steps
-            .iter()
-            .any(|s| matches!(s.effect, nix8s_core::plan::Effect::UpgradeComponents { apply: true, .. }))
-    );
+    let by = steps.iter().find_map(|step| match &step.effect {
+        Effect::UpgradeComponents { apply: true, system, .. } => Some(system),
+        _ => None,
+    });
+    let switched = steps.iter().find_map(|step| match &step.effect {
+        Effect::Switch { machine, system, .. } if machine.as_str() == "cp1" => Some(system),
+        _ => None,
+    });
+    assert!(by.is_some() && by == switched, "by the kubeadm of the system that comes: {by:?}, {switched:?}");
 }
 
 #[test]

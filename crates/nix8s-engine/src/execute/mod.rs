@@ -269,8 +269,8 @@ async fn effect(world: &World, effect: &Effect, hold: &mut Hold) -> Done {
         Effect::Copy { machine, system } => system::copy(world, machine, system).await,
         Effect::Cordon { machine } => pods::cordon(world, machine).await,
         Effect::Drain { machine, timeout } => pods::drain(world, machine, *timeout, hold).await,
-        Effect::UpgradeComponents { machine, version, apply } => {
-            system::upgrade_components(world, machine, version, *apply).await
+        Effect::UpgradeComponents { machine, system, version, apply } => {
+            system::upgrade_components(world, machine, system, version, *apply).await
         }
         Effect::Switch { machine, system, reboot: _, action: Action::Boot } => {
             system::set_boot(world, machine, system).await

@@ -128,8 +128,14 @@ pub async fn rollback(world: &World, name: &MachineName, to: &StorePath) -> Done
 }
 
 /// kubeadm: upgrades a control plane's components before its kubelet.
-pub async fn upgrade_components(world: &World, name: &MachineName, version: &Version, apply: bool) -> Done {
-    run(world, "kubeadm upgrade", &kubeadm::upgrade(machine(world, name)?, version, apply)).await?;
+pub async fn upgrade_components(
+    world: &World,
+    name: &MachineName,
+    system: &StorePath,
+    version: &Version,
+    apply: bool,
+) -> Done {
+    run(world, "kubeadm upgrade", &kubeadm::upgrade(machine(world, name)?, system, version, apply)).await?;
     Ok(None)
 }
 

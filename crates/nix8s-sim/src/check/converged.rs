@@ -51,7 +51,8 @@ pub fn untrue(world: &World, waits: &[Wait], away: &BTreeSet<MachineName>) -> Ve
         let good =
             world.metal.get(name).is_some_and(|m| m.running().is_some_and(|p| !m.failed.contains_key(p)));
         // What leaves, and waits with that, stays cordoned (seed 547458).
-        let leaves = (away.contains(name) || !world.fleet.machines.contains_key(name)) && waiting.contains(name);
+        let leaves =
+            (away.contains(name) || !world.fleet.machines.contains_key(name)) && waiting.contains(name);
         let left = node.ready && good && node.cordon() == Cordon::Ours && !leaves;
         left.then(|| format!("{name}: it is Ready on a good system and still cordoned by nix8s (r14)"))
     }));

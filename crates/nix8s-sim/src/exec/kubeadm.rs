@@ -34,10 +34,10 @@ impl SimExec {
                 self.effect(to, (1, 3), token).await
             }
             ["nix8s", "on-node", "kubeadm-join"] => self.join(to, stdin(command)).await,
-            ["kubeadm", "upgrade", "apply", "--yes", version] => {
-                self.effect(to, (60, 180), |w, m| apply(w, m, version)).await
+            [program, "upgrade", "apply", "--yes", version] => {
+                self.effect(to, (60, 180), |w, m| apply(w, m, program, version)).await
             }
-            ["kubeadm", "upgrade", "node"] => self.effect(to, (20, 60), node).await,
+            [program, "upgrade", "node"] => self.effect(to, (20, 60), |w, m| node(w, m, program)).await,
             ["nix8s", "on-node", "etcdctl", "member", "remove", id] => {
                 self.effect(to, (1, 4), |w, m| remove_member(w, m, id)).await
             }
@@ -188,25 +188,24 @@ fn admitted(world: &World, name: &MachineName, arguments: &[&str]) -> Result<(),
     Ok(())
 }
 
-/// Whether a kubeadm of this version is on the machine: with a closure that was copied.
-fn has_kubeadm(world: &World, name: &MachineName, version: &Version) -> bool {
+/// Whether a program is a kubeadm of this version: of the running system by its bare name, of one that was copied by its path.
+fn is_kubeadm(world: &World, name: &MachineName, program: &str, version: &Version) -> bool {
     let Some(metal) = world.metal.get(name) else { return false };
-    metal
-        .store
-        .keys()
-        .filter_map(|p| world.systems.get(p))
-        .any(|k| k.system.version.as_ref() == Some(version))
+    let there = metal.store.keys().find(|path| program == format!("{path}/sw/bin/kubeadm"));
+    let system = if program == "kubeadm" { metal.running() } else { there };
+    let system = system.and_then(|path| world.systems.get(path));
+    system.is_some_and(|kind| kind.system.version.as_ref() == Some(version))
 }
 
-fn apply(world: &mut World, name: &MachineName, version: &str) -> Output {
+fn apply(world: &mut World, name: &MachineName, program: &str, version: &str) -> Output {
     if let Err(no) = in_charge(world, name) {
         return no;
     }
     let Ok(version) = version.parse::<Version>() else {
         return complained(1, format!("error: {version:?} is not a version"));
     };
-    if version.patch.is_none() || !has_kubeadm(world, name, &version) {
-        return complained(1, format!("error: there is no kubeadm {version} on this machine"));
+    if version.patch.is_none() || !is_kubeadm(world, name, program, &version) {
+        return complained(1, format!("error: {program} is no kubeadm {version}"));
     }
     let Some(current) = world.common.etcd.as_ref().and_then(|e| e.version.clone()) else {
         return complained(1, "error: this cluster was not made by kubeadm");
@@ -225,7 +224,7 @@ fn apply(world: &mut World, name: &MachineName, version: &str) -> Output {
     components(world, name, version)
 }
 
-fn node(world: &mut World, name: &MachineName) -> Output {
+fn node(world: &mut World, name: &MachineName, program: &str) -> Output {
     let Some(version) = world.common.etcd.as_ref().and_then(|e| e.version.clone()) else {
         return complained(1, "error: this cluster was not made by kubeadm");
     };
@@ -235,8 +234,8 @@ fn node(world: &mut World, name: &MachineName) -> Output {
             "error: couldn't get the cluster's configuration: the API server does not answer",
         );
     }
-    if !has_kubeadm(world, name, &version) {
-        return complained(1, format!("error: there is no kubeadm {version} on this machine"));
+    if !is_kubeadm(world, name, program, &version) {
+        return complained(1, format!("error: {program} is no kubeadm {version}"));
     }
     world.check_control_plane_down(name, "an upgrade");
     components(world, name, version)
