@@ -30,7 +30,9 @@
         { pkgs, ... }:
         {
           packages = rec {
-            nix8s = pkgs.callPackage ./nix/outputs/package.nix { };
+            # For machines of another architecture: nix8s.override (o: { onMachines = o.onMachines ++ [ … ]; }).
+            nix8s = pkgs.callPackage ./nix/outputs/package.nix { onMachines = [ nix8s-on-machines ]; };
+            nix8s-on-machines = pkgs.callPackage ./nix/outputs/package.nix { forMachines = true; };
             default = nix8s;
           };
           devShells.default = pkgs.mkShell {
