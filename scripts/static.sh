@@ -29,7 +29,7 @@ build() {
   rustup target add "$target" >&2
   if [ "$architecture" = "$own" ]; then
     env "CC_${target//-/_}=$musl_gcc" cargo build --release --locked --package nix8s --target "$target" >&2
-  elif cargo zigbuild --version >/dev/null 2>&1; then
+  elif command -v cargo-zigbuild >/dev/null; then
     cargo zigbuild --release --locked --package nix8s --target "$target" >&2
   else
     echo "SKIPPED $architecture: cargo-zigbuild is not installed (cargo install cargo-zigbuild; pip install ziglang)" >&2
