@@ -1,13 +1,17 @@
-//! What a nix8s that was killed leaves running here: users' programs are on record while they run, and the next one that
-//! holds the lock ends those that still do.
+//! What a nix8s that was killed leaves running here: programs that take long are on record while they run, and the next one
+//! that holds the lock ends those that still do, and removes the files that they were given.
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
 
 use rustix::process::Pid;
 use rustix::process::Signal;
 use rustix::process::kill_process_group;
 
+use super::private;
+use super::process::GRACE;
 use crate::port::Store;
 use crate::state::layout;
 
@@ -34,25 +38,46 @@ impl Drop for OnRecord {
     }
 }
 
-/// Ends what an earlier nix8s left running, with everything that it started; how many there were.
+/// Ends what an earlier nix8s left running, with everything that it started; how many there were. They are asked first: some
+/// have files of their own to remove.
 ///
 /// Assumptions: the caller holds the lock, so that nobody runs them any more.
 ///
 /// # Errors
 /// When the record could not be read.
 pub fn end(store: &dyn Store) -> io::Result<usize> {
-    let mut ended = 0;
+    let mut left = Vec::new();
     for name in store.list(layout::RUNNING)? {
         let Ok(id) = name.parse::<i32>() else { continue };
         let recorded = store.read(&layout::running(id))?.unwrap_or_default();
         // Its number may be another's by now: when it began tells.
         let is_it = began(id).is_some_and(|began| !began.is_empty() && began.as_bytes() == recorded);
-        if let Some(group) = Pid::from_raw(id).filter(|_| is_it) {
-            ended += usize::from(kill_process_group(group, Signal::KILL).is_ok());
+        if let Some(group) = Pid::from_raw(id).filter(|_| is_it)
+            && kill_process_group(group, Signal::TERM).is_ok()
+        {
+            left.push(group);
         }
         store.remove(&layout::running(id))?;
     }
-    Ok(ended)
+    let late = Instant::now() + GRACE;
+    while left.iter().any(|group| runs(group.as_raw_nonzero().get())) && Instant::now() < late {
+        std::thread::sleep(LOOK);
+    }
+    for group in &left {
+        // What it started may not have heard, or may be gone as well.
+        let _ = kill_process_group(*group, Signal::KILL);
+    }
+    private::sweep();
+    Ok(left.len())
+}
+
+/// How often it is looked whether they have ended.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Whether a process has not ended.
+fn runs(id: i32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
 }
 
 /// When a process began, as the kernel counts; `None`: there is none.

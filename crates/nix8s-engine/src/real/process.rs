@@ -20,8 +20,10 @@ use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use nix8s_core::tool::Command;
 use nix8s_core::tool::FILES;
+use nix8s_core::tool::Host;
 use nix8s_core::tool::Output;
 use nix8s_core::tool::PROGRAMS;
+use nix8s_core::tool::SHORT;
 use nix8s_core::tool::script::is_users;
 use rustix::process::Pid;
 use rustix::process::Signal;
@@ -192,7 +194,7 @@ impl Running {
         let id = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
         let group = Group(id);
         let record = match (id, record) {
-            (Some(id), Some(store)) if is_users(command) => Some(OnRecord::new(store, id)?),
+            (Some(id), Some(store)) if outlives_us(command) => Some(OnRecord::new(store, id)?),
             _ => None,
         };
         Ok(Self { child, group, _record: record, _files: files })
@@ -258,6 +260,12 @@ fn first_on_path(folder: &Path) -> OsString {
     all.push(":");
     all.push(path);
     all
+}
+
+/// Whether a program would go on for long if we were killed. What runs on a machine ends with its connection, of which we
+/// hold the other end.
+fn outlives_us(command: &Command) -> bool {
+    is_users(command) || (command.on == Host::Here && command.timeout > SHORT)
 }
 
 fn answer_max(command: &Command) -> usize {

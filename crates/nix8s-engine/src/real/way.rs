@@ -90,7 +90,7 @@ impl Ways {
         let line = format!("{} {}\n", known_hosts::pattern(ssh, host), key.trim());
         // Another command may be reading it, and it says the same for as long as the configuration does.
         if std::fs::read_to_string(&path).ok().as_ref() != Some(&line) {
-            let new = folder.join(format!(".{name}.{}", std::process::id()));
+            let new = folder.join(format!(".{name}.{}.tmp", std::process::id()));
             std::fs::write(&new, line)?;
             std::fs::rename(&new, &path)?;
         }

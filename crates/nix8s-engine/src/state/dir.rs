@@ -147,6 +147,9 @@ impl StateDir {
             Access::Plan(holder) => {
                 file::make_folder(&root).map_err(failed)?;
                 let lock = super::lock::take(&root.join(layout::LOCK), &holder)?;
+                if let Some(killed) = &lock.killed {
+                    file::remove_torn(&root, killed.pid).map_err(failed)?;
+                }
                 if found.is_none() {
                     let word: &[u8] = if kind == Kind::Real { b"real\n" } else { b"simulated\n" };
                     file::replace(&[(root.join(layout::KIND), word)], durability).map_err(failed)?;

@@ -107,6 +107,21 @@ fn temporary(path: &Path) -> PathBuf {
     path.with_file_name(format!(".{name}.{}.tmp", std::process::id()))
 }
 
+/// Removes the temporary files of a process below a folder: it was killed before it renamed them.
+pub fn remove_torn(folder: &Path, process: u32) -> io::Result<()> {
+    let end = format!(".{process}.tmp");
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            remove_torn(&entry.path(), process)?;
+        } else if entry.file_name().to_str().is_some_and(|name| name.starts_with('.') && name.ends_with(&end))
+        {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 #[cfg(target_os = "linux")]
 fn sync_file_system(file: &File) -> io::Result<()> {
     Ok(rustix::fs::syncfs(file)?)

@@ -60,7 +60,16 @@ fn told(holder: Option<&Holder>) -> String {
 /// A held lock; the operating system releases it when the process ends, however it ends.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
+    /// Who held it before and did not let go of it: it was killed.
+    pub killed: Option<Holder>,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // That nobody is named tells the next one that there is nothing to tidy up.
+        let _ = self.file.set_len(0);
+    }
 }
 
 /// Who holds the lock, if somebody does: for people, and for no decision. To find out it is shared for a moment.
@@ -103,8 +112,11 @@ pub fn take(path: &Path, holder: &Holder) -> Result<Lock, LockError> {
         }
         Err(error) => return Err(LockError::Io(error.into())),
     }
+    let mut before = String::new();
+    file.read_to_string(&mut before).map_err(LockError::Io)?;
+    let killed = serde_json::from_str(&before).ok();
     let text = serde_json::to_vec(holder).expect("four plain fields");
     let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(&text));
     written.map_err(LockError::Io)?;
-    Ok(Lock { _file: file })
+    Ok(Lock { file, killed })
 }

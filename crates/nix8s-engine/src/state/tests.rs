@@ -130,6 +130,28 @@ fn a_second_planner_is_refused_with_who_holds_the_lock() {
 }
 
 #[test]
+fn what_a_killed_planner_had_not_renamed_is_removed_by_the_next() {
+    let base = TempDir::new().unwrap();
+    drop(planner(&base, Kind::Real));
+    let root = base.path().join("c");
+    std::fs::create_dir_all(root.join("nodes/w1")).unwrap();
+    let torn = |process: u32| root.join(format!("nodes/w1/.state.json.{process}.tmp"));
+    let (its, somebodys) = (torn(4_000_000), torn(4_000_001));
+    for path in [&its, &somebodys] {
+        std::fs::write(path, "{").unwrap();
+    }
+    // One that ended in order leaves nothing, and is not asked about.
+    drop(planner(&base, Kind::Real));
+    assert!(its.exists());
+    let killed = Holder { pid: 4_000_000, ..holder("apply") };
+    std::fs::write(root.join(layout::LOCK), serde_json::to_vec(&killed).unwrap()).unwrap();
+    let state = planner(&base, Kind::Real);
+    assert!(!its.exists() && somebodys.exists());
+    drop(state);
+    assert_eq!(std::fs::read(root.join(layout::LOCK)).unwrap(), b"");
+}
+
+#[test]
 fn without_the_lock_nothing_is_written_but_markers() {
     let base = TempDir::new().unwrap();
     drop(planner(&base, Kind::Real));

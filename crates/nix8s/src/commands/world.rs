@@ -168,7 +168,7 @@ pub fn behind(
     askpass::ask(cx.global)?;
     let left = leftover::end(&**state).map_err(|error| unreadable(state, error))?;
     if left > 0 {
-        let what = names::count(left, "script");
+        let what = names::count(left, "program");
         cx.out.say(&format!("Ended {what} that an earlier nix8s had left running."));
     }
     let store = Arc::clone(state) as Arc<dyn Store>;

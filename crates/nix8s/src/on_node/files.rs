@@ -12,9 +12,11 @@ use nix8s_core::tool::SECRETS;
 use nix8s_core::tool::k3s;
 use nix8s_core::tool::kubeadm;
 use nix8s_core::tool::nixos_anywhere::IDENTITY_FILE;
+use nix8s_core::tool::on_node;
 use nix8s_core::tool::secrets;
 
 use super::failed;
+use super::kubernetes;
 use super::machine::Machine;
 use crate::error::CliError;
 use crate::error::Exit;
@@ -44,6 +46,9 @@ pub fn write(machine: &Machine, path: &str, bytes: &[u8]) -> Result<Exit, CliErr
         return Err(CliError::new(Exit::Refused, format!("{path:?} is not below {OURS}")));
     }
     machine.write(path, bytes).map_err(|error| failed(format!("could not write {path}")).because(error))?;
+    if path == on_node::MEMBERSHIP_FILE {
+        kubernetes::come_back(machine)?;
+    }
     Ok(Exit::Done)
 }
 

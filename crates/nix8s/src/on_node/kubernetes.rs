@@ -66,6 +66,19 @@ pub fn stay_out(machine: &Machine) -> Result<Exit, CliError> {
     machine.run(&["systemctl", "daemon-reload"]).map(|()| Exit::Done)
 }
 
+/// Lets k3s start again by itself, and now if it has ended meanwhile: its machine is told who is in the cluster, and so it
+/// stays. Until then its probe says that it knows of no members.
+pub fn come_back(machine: &Machine) -> Result<(), CliError> {
+    match fs::remove_file(machine.at(STAYS_OUT)) {
+        Ok(()) => {
+            machine.run(&["systemctl", "daemon-reload"])?;
+            machine.run(&["systemctl", "start", "--no-block", "k3s.service"])
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(failed(format!("could not remove {STAYS_OUT}")).because(error)),
+    }
+}
+
 /// What a distribution leaves behind. Data of workloads is elsewhere and stays.
 const K3S: [&str; 7] = [
     STAYS_OUT,

@@ -92,6 +92,30 @@ fn a_k3s_server_with_a_file_for_a_datastore_is_told_from_one_with_etcd() {
     assert_eq!(seen(), (true, false), "where there is etcd, it is what counts");
 }
 
+#[test]
+fn a_machine_that_was_to_leave_and_stays_has_its_k3s_restarted_again() {
+    let project = Project::new("");
+    project.programs(&[("systemctl", "echo \"$@\" >&2")]);
+    let path = "/var/lib/nix8s/membership.json";
+    assert_eq!(on_node(&project, &["write", path], "{}").all(), "");
+    let members = || on_node(&project, &["probe"], "").json()["membership"].clone();
+    let digest = members();
+    assert!(digest.is_string(), "{digest}");
+    let ran = on_node(&project, &["stay-out"], "");
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, "daemon-reload\n"));
+    let file = project.path().join("run/systemd/system/k3s.service.d/nix8s-leaves.conf");
+    assert!(file.exists());
+    // So it is told again when it is to stay.
+    assert!(members().is_null());
+    assert_eq!(on_node(&project, &["write", "/var/lib/nix8s/other"], "{}").all(), "");
+    assert!(file.exists());
+    let ran = on_node(&project, &["write", path], "{}");
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, "daemon-reload\nstart --no-block k3s.service\n"));
+    assert!(!file.exists());
+    assert_eq!(members(), digest);
+    assert_eq!(on_node(&project, &["write", path], "{}").all(), "");
+}
+
 /// With a disk mounted where etcd's own would be: cleans, lists what is left, looks at the machine.
 const WITH_A_DISK: &str = "
 k3s=$1/var/lib/rancher/k3s

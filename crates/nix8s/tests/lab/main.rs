@@ -4,6 +4,7 @@
 
 mod doctor;
 mod facts;
+mod killed;
 mod kubeconfig;
 mod node;
 mod place;

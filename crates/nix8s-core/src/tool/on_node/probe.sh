@@ -108,7 +108,8 @@ for d in /var/lib/rancher/k3s/agent /var/lib/rancher/k3s/server/tls /etc/rancher
   /etc/kubernetes/kubelet.conf /var/lib/kubelet/pki /var/lib/k0s/pki; do
   if [ -e "$root$d" ]; then section distribution && break; fi
 done
-if [ -r "$root/var/lib/nix8s/membership.json" ]; then
+# What it was told counts again when it is told again, once it was told that it leaves.
+if [ -r "$root/var/lib/nix8s/membership.json" ] && [ ! -e "$root/run/systemd/system/k3s.service.d/nix8s-leaves.conf" ]; then
   section membership
   sha256sum "$root/var/lib/nix8s/membership.json" | lines
 fi

@@ -161,7 +161,8 @@ async fn what_a_killed_nix8s_left_running_is_ended_by_the_next() {
     let folder = tempfile::tempdir().unwrap();
     let store: Arc<dyn Store> = Arc::new(Memory::new());
     let processes = Processes::on_record(folder.path().to_owned(), Arc::clone(&store));
-    let mut script = bash("echo $$ > pid.new; mv pid.new pid; sleep 1000");
+    let mut script =
+        bash("trap 'touch tidied; exit 7' TERM; echo $$ > pid.new; mv pid.new pid; sleep 1000 & wait");
     script.argv.splice(0..0, ["env".to_owned(), "NIX8S_SCRIPT=s".to_owned()]);
     let running = processes.run(&script);
     let pid = folder.path().join("pid");
@@ -176,7 +177,8 @@ async fn what_a_killed_nix8s_left_running_is_ended_by_the_next() {
         // As the next nix8s does, which has not begun it.
         assert_eq!((recorded.len(), leftover::end(&*store).unwrap()), (1, 1));
     });
-    assert_eq!(output.unwrap().status, 128 + 9);
+    assert_eq!(output.unwrap().status, 7);
+    assert!(folder.path().join("tidied").exists());
     assert_eq!(store.list(layout::RUNNING).unwrap(), [] as [String; 0]);
     // A number that another process has by now is not touched.
     let other = std::process::id();
