@@ -76,7 +76,7 @@ fn documents() -> BTreeMap<String, Value> {
             match &mut whole {
                 None => whole = Some(document),
                 Some(whole) => {
-                    whole["clusters"][cluster.as_str()] = document["clusters"][cluster.as_str()].take()
+                    whole["clusters"][cluster.as_str()] = document["clusters"][cluster.as_str()].take();
                 }
             }
         }
