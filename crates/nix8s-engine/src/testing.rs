@@ -261,6 +261,8 @@ pub struct Api {
     pub pods: Mutex<BTreeMap<MachineName, Vec<Pod>>>,
     /// Budgets that hold a pod, by the pod's name, and how many more evictions they refuse.
     pub held: Mutex<BTreeMap<String, u32>>,
+    /// Every eviction that was asked for.
+    pub evictions: Mutex<Vec<String>>,
     /// It does not answer.
     pub is_away: Mutex<bool>,
 }
@@ -315,9 +317,11 @@ impl Kube for Api {
 
     async fn evict(&self, pod: &Pod) -> Result<Evicted, KubeError> {
         self.here()?;
+        self.evictions.lock().unwrap().push(pod.name.clone());
         if let Some(left) = self.held.lock().unwrap().get_mut(&pod.name).filter(|left| **left > 0) {
             *left -= 1;
-            return Ok(Evicted::Held { budget: format!("{}-budget", pod.name) });
+            let app = pod.name.split('-').next().unwrap();
+            return Ok(Evicted::Held { budget: format!("{app}-budget") });
         }
         for pods in self.pods.lock().unwrap().values_mut() {
             pods.retain(|there| there != pod);

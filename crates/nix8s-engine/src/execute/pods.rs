@@ -1,7 +1,11 @@
 //! Moves pods off a node and lets them back: cordon, drain within budgets, uncordon (rules 10 and 14).
 
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream;
 use jiff::Timestamp;
 use nix8s_core::event::Failure;
 use nix8s_core::model::MachineName;
@@ -73,25 +77,62 @@ async fn evict_all(world: &World, name: &MachineName, timeout: Duration, hold: &
     }
 }
 
-/// One eviction of every pod; returns what holds the drain up.
+/// Pods of one node that are asked for at once, as far as the API server is not asked for others ([`crate::real`]).
+const AT_ONCE: usize = 16;
+
+/// One eviction of every pod; returns what holds the drain up. Of pods that a budget held the last time, one is asked for
+/// first: if it is held again, so are the others.
 async fn round(world: &World, pods: &[Pod], deadline: Timestamp, counts: &mut Counts) -> String {
+    let mut queues: BTreeMap<(Option<String>, usize), Vec<&Pod>> = BTreeMap::new();
+    for (at, pod) in pods.iter().enumerate() {
+        let key = match counts.held.get(&pod.uid) {
+            Some(budget) => (Some(budget.clone()), 0),
+            None => (None, at),
+        };
+        queues.entry(key).or_default().push(pod);
+    }
+    let asked = stream::iter(queues.into_values()).map(|queue| queued(world, queue, deadline));
+    // In their order: what is told does not depend on who answers first.
+    let asked: Vec<_> = asked.buffered(AT_ONCE).collect::<Vec<_>>().await.into_iter().flatten().collect();
     let mut obstacle = match pods.len() {
         1 => "1 pod is still ending".to_owned(),
         number => format!("{number} pods are still ending"),
     };
-    for pod in pods {
-        if world.ports.clock.now() > deadline {
-            break;
-        }
+    for (pod, answer) in asked {
         let id = format!("{}/{}", pod.namespace, pod.name);
-        match world.kube(REQUEST, world.ports.kube.evict(pod)).await {
+        counts.held.remove(&pod.uid);
+        match answer {
             Ok(Evicted::Going) => counts.evicted(id, pod.empty_dir),
             Ok(Evicted::Gone) | Err(KubeError::NotFound { .. }) => {}
-            Ok(Evicted::Held { budget }) => obstacle = format!("pod {id} is held by budget {budget}"),
+            Ok(Evicted::Held { budget }) => {
+                obstacle = format!("pod {id} is held by budget {budget}");
+                counts.held.insert(pod.uid.clone(), budget);
+            }
             Err(error) => obstacle = format!("evicting pod {id}: {error}"),
         }
     }
     obstacle
+}
+
+/// Asks for one after another, until one is held or nobody knows.
+async fn queued<'p>(
+    world: &World,
+    queue: Vec<&'p Pod>,
+    deadline: Timestamp,
+) -> Vec<(&'p Pod, Result<Evicted, KubeError>)> {
+    let mut answers = Vec::new();
+    for pod in queue {
+        if world.ports.clock.now() > deadline {
+            break;
+        }
+        let answer = world.kube(REQUEST, world.ports.kube.evict(pod)).await;
+        let goes_on = matches!(answer, Ok(Evicted::Going | Evicted::Gone) | Err(KubeError::NotFound { .. }));
+        answers.push((pod, answer));
+        if !goes_on {
+            break;
+        }
+    }
+    answers
 }
 
 fn blocked(pod: &Pod) -> Failure {
@@ -105,7 +146,9 @@ fn blocked(pod: &Pod) -> Failure {
 
 #[derive(Default)]
 struct Counts {
-    evicted: std::collections::BTreeSet<String>,
+    evicted: BTreeSet<String>,
+    /// Pods that a budget held when they were last asked for, by their uid, and which.
+    held: BTreeMap<String, String>,
     empty_dir: usize,
 }
 

@@ -96,24 +96,31 @@ fn a_k3s_server_with_a_file_for_a_datastore_is_told_from_one_with_etcd() {
 fn a_machine_that_was_to_leave_and_stays_has_its_k3s_restarted_again() {
     let project = Project::new("");
     project.programs(&[("systemctl", "echo \"$@\" >&2")]);
-    let path = "/var/lib/nix8s/membership.json";
-    assert_eq!(on_node(&project, &["write", path], "{}").all(), "");
-    let members = || on_node(&project, &["probe"], "").json()["membership"].clone();
+    project.write("members", b"{}");
+    let root = project.path().display().to_string();
+    let path = format!("{root}/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+    let on_node = |args: &[&str]| {
+        let mut command = project.command(&[&["on-node", "--root", &root], args].concat());
+        let stdin = std::fs::File::open(project.path().join("members")).unwrap();
+        let ran = Ran::from(command.env("PATH", &path).stdin(stdin).output().unwrap());
+        assert_eq!(ran.code, 0, "{}", ran.all());
+        ran
+    };
+    let write = || on_node(&["write", "/var/lib/nix8s/membership.json"]).stderr;
+    let members = || on_node(&["probe"]).json()["membership"].clone();
+    assert_eq!(write(), "");
     let digest = members();
     assert!(digest.is_string(), "{digest}");
-    let ran = on_node(&project, &["stay-out"], "");
-    assert_eq!((ran.code, ran.stderr.as_str()), (0, "daemon-reload\n"));
+    assert_eq!(on_node(&["stay-out"]).stderr, "daemon-reload\n");
     let file = project.path().join("run/systemd/system/k3s.service.d/nix8s-leaves.conf");
     assert!(file.exists());
     // So it is told again when it is to stay.
     assert!(members().is_null());
-    assert_eq!(on_node(&project, &["write", "/var/lib/nix8s/other"], "{}").all(), "");
+    assert_eq!(on_node(&["write", "/var/lib/nix8s/other"]).stderr, "");
     assert!(file.exists());
-    let ran = on_node(&project, &["write", path], "{}");
-    assert_eq!((ran.code, ran.stderr.as_str()), (0, "daemon-reload\nstart --no-block k3s.service\n"));
+    assert_eq!(write(), "daemon-reload\nstart --no-block k3s.service\n");
     assert!(!file.exists());
-    assert_eq!(members(), digest);
-    assert_eq!(on_node(&project, &["write", path], "{}").all(), "");
+    assert_eq!((members(), write()), (digest, String::new()));
 }
 
 /// With a disk mounted where etcd's own would be: cleans, lists what is left, looks at the machine.

@@ -208,6 +208,19 @@ async fn a_drain_that_takes_too_long_names_pod_and_budget_and_uncordons() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_pods_that_a_budget_holds_one_is_asked_for_again_and_no_storm_of_them() {
+    let fakes = Fakes::new();
+    let pods: Vec<Pod> = (0..30).map(|number| pod(&format!("web-{number:02}"))).collect();
+    fakes.api.held.lock().unwrap().extend(pods.iter().map(|pod| (pod.name.clone(), 1)));
+    fakes.api.held.lock().unwrap().insert("web-00".to_owned(), 20);
+    cordoned(&fakes, pods);
+    let done = run(&fakes, Distribution::K3s, drain()).await;
+    assert_eq!(done, Ok(Some("30 pods evicted".to_owned())));
+    // All once; then one of them every five seconds, nineteen times in vain; then all.
+    assert_eq!(fakes.api.evictions.lock().unwrap().len(), 30 + 19 + 30);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_pod_without_a_controller_blocks_a_drain_by_name_and_is_not_evicted() {
     let fakes = Fakes::new();
     cordoned(&fakes, vec![pod("web"), Pod { bare: true, ..pod("debug") }]);

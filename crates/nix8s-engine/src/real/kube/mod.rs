@@ -21,6 +21,7 @@ use nix8s_core::model::MachineName;
 use nix8s_core::observed::ApiSeen;
 use nix8s_core::observed::NodeSeen;
 use nix8s_core::plan::MetadataPatch;
+use tokio::sync::Semaphore;
 
 use crate::port::Evicted;
 use crate::port::Kube;
@@ -40,8 +41,13 @@ const PAGE: u32 = 500;
 /// seconds, so that two conflicts in a row are rare.
 const CONFLICTS_MAX: usize = 5;
 
+/// Evictions that are asked for at once, of all drains together. By default an API server has 200 changes under way and turns
+/// others away, whoever asks (`--max-mutating-requests-inflight`).
+const EVICTIONS: usize = 32;
+
 /// The API server of one cluster.
 pub struct Api {
+    evictions: Semaphore,
     store: Arc<dyn Store>,
     /// The client, and the kubeconfig that it was made from.
     kept: Mutex<Option<(Vec<u8>, Client)>>,
@@ -50,7 +56,7 @@ pub struct Api {
 impl Api {
     /// The API server that the kubeconfig in this state directory leads to, whenever there is one.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, kept: Mutex::new(None) }
+        Self { store, kept: Mutex::new(None), evictions: Semaphore::new(EVICTIONS) }
     }
 
     /// The client for the kubeconfig as it is now: another file, for example one with a new certificate, is another client.
@@ -103,6 +109,7 @@ impl Kube for Api {
     }
 
     async fn evict(&self, pod: &Pod) -> Result<Evicted, KubeError> {
+        let _turn = self.evictions.acquire().await.expect("nobody closes it");
         evict::evict(&self.client().await?, pod).await
     }
 
