@@ -82,7 +82,8 @@ in
       ++ lib.optional (!node.extensions.gpu.enable) (
         { options, ... }:
         {
-          nixpkgs.pkgs = lib.mkIf (options.nixpkgs.config.definitions == [ ]) (
+          # Its default counts as a definition.
+          nixpkgs.pkgs = lib.mkIf (lib.all (said: said == { }) options.nixpkgs.config.definitions) (
             lib.mkOverride 900 nixpkgs.legacyPackages.${node.system}
           );
         }
