@@ -56,6 +56,10 @@
             self
             ;
         };
+        # Clusters in virtual machines. Not among the checks: those need neither KVM nor hours.
+        vmTests = nixpkgs.lib.genAttrs [ "x86_64-linux" "aarch64-linux" ] (
+          system: import ./nix/tests/vm { inherit nixpkgs disko system; }
+        );
         flakeModules = import ./nix { inherit nix8sLib package; };
         templates = {
           default = {

@@ -114,3 +114,22 @@ fn what_can_be_said_of_configurations_holds() {
     assert_eq!(said["failures"], serde_json::json!({}));
     assert!(said["count"].as_u64() > Some(200), "{said}");
 }
+
+#[test]
+fn the_lock_names_every_input() {
+    let Ok(lock) = std::fs::read(format!("{ROOT}/flake.lock")) else {
+        skip(
+            "there is no flake.lock yet; `nix flake lock` makes one where github.com can be reached, and it belongs into the repository",
+        );
+        return;
+    };
+    let lock: Value = serde_json::from_slice(&lock).expect("it is JSON");
+    assert_eq!(lock["version"], 7);
+    for input in ["nixpkgs", "disko", "flake-parts"] {
+        let node = lock["nodes"]["root"]["inputs"][input].as_str().unwrap_or_default();
+        assert!(
+            lock["nodes"][node]["locked"]["narHash"].is_string(),
+            "flake.lock: {input} is not locked; run nix flake lock"
+        );
+    }
+}
