@@ -24,16 +24,21 @@ mkdir -p /etc/rancher/node /var/lib/rancher/k3s/agent /var/lib/kubelet
 echo lab > /etc/rancher/node/password
 address=$(ip -j -4 address show eth0 | jq -r '.[0].addr_info[0].local')
 server=$(sed -n 's/^server: *//p' /var/lib/nix8s/k3s.yaml)
+# A server that was begun without etcd keeps what it has in a file.
+etcd=
+db=/var/lib/rancher/k3s/server/db
 if [ "$role" = server ]; then
   mkdir -p /etc/rancher/k3s
   install -m 600 /etc/lab/kubeconfig /etc/rancher/k3s/k3s.yaml
-  rm -f /run/k3s-etcd.votes
-  /usr/local/bin/k3s-etcd "$address" "$server" &
-  etcd=$!
-  until [ -e /run/k3s-etcd.votes ]; do
-    kill -0 "$etcd" 2> /dev/null || exit 1
-    sleep 0.2
-  done
+  if [ ! -e "$db/state.db" ]; then
+    rm -f /run/k3s-etcd.votes
+    /usr/local/bin/k3s-etcd "$address" "$server" &
+    etcd=$!
+    until [ -e /run/k3s-etcd.votes ]; do
+      kill -0 "$etcd" 2> /dev/null || exit 1
+      sleep 0.2
+    done
+  fi
   # Every server answers with the cluster's API.
   systemd-socket-activate --listen=6443 /usr/lib/systemd/systemd-socket-proxyd "$(sed 's#https://##' /etc/lab/api)" &
 fi
@@ -43,9 +48,9 @@ if [ -n "$server" ]; then
     "$server/readyz" > /dev/null; do sleep 1; done
 fi
 
-labels=$(jq -n --arg name "$name" --arg role "$role" '{"kubernetes.io/hostname": $name, "kubernetes.io/os": "linux"} +
-  if $role == "server" then {"node-role.kubernetes.io/control-plane": "true", "node-role.kubernetes.io/master": "true",
-    "node-role.kubernetes.io/etcd": "true"} else {} end')
+labels=$(jq -n --arg name "$name" --arg role "$role" --arg etcd "$etcd" '{"kubernetes.io/hostname": $name, "kubernetes.io/os": "linux"} +
+  if $role == "server" then {"node-role.kubernetes.io/control-plane": "true", "node-role.kubernetes.io/master": "true"} else {} end +
+  if $etcd == "" then {} else {"node-role.kubernetes.io/etcd": "true"} end')
 until ask GET "/api/v1/nodes/$name" > /dev/null 2>&1 || jq -n --arg name "$name" --argjson labels "$labels" \
   '{apiVersion: "v1", kind: "Node", metadata: {name: $name, labels: $labels}}' |
   ask POST /api/v1/nodes application/json > /dev/null; do sleep 1; done
@@ -53,15 +58,15 @@ jq -n --arg name "$name" '{apiVersion: "coordination.k8s.io/v1", kind: "Lease", 
   spec: {holderIdentity: $name, leaseDurationSeconds: 40}}' |
   ask POST /apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases application/json > /dev/null 2>&1 || true
 
-if [ "$role" = server ]; then
+if [ -n "$etcd" ]; then
   jq -n --arg member "$(cat /var/lib/rancher/k3s/server/db/etcd/name)" \
     '{metadata: {annotations: {"etcd.k3s.cattle.io/node-name": $member}}}' |
     ask PATCH "/api/v1/nodes/$name" application/merge-patch+json > /dev/null
 fi
 while :; do
   # A server is nothing without its etcd.
-  if [ "$role" = server ] && ! kill -0 "$etcd" 2> /dev/null; then exit 1; fi
-  jq -n --arg name "$name" --arg address "$address" --arg version "$version" --arg now "$(now)" --arg role "$role" \
+  if [ -n "$etcd" ] && ! kill -0 "$etcd" 2> /dev/null; then exit 1; fi
+  jq -n --arg name "$name" --arg address "$address" --arg version "$version" --arg now "$(now)" --arg etcd "$etcd" \
     --arg machine "$(cat /etc/machine-id)" --arg boot "$(cat /proc/sys/kernel/random/boot_id)" --arg kernel "$(uname -r)" \
     --arg os "$(sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' /etc/os-release)" '
     def condition(type; status; reason): {type: type, status: status, reason: reason, message: reason,
@@ -73,7 +78,7 @@ while :; do
         condition("MemoryPressure"; "False"; "KubeletHasSufficientMemory"),
         condition("DiskPressure"; "False"; "KubeletHasNoDiskPressure"),
         condition("PIDPressure"; "False"; "KubeletHasSufficientPID")] +
-        if $role == "server" then [condition("EtcdIsVoter"; "True"; "MemberNotLearner")] else [] end),
+        if $etcd != "" then [condition("EtcdIsVoter"; "True"; "MemberNotLearner")] else [] end),
       nodeInfo: {machineID: $machine, systemUUID: $machine, bootID: $boot, kernelVersion: $kernel, osImage: $os,
         containerRuntimeVersion: "containerd://1.7.0", kubeletVersion: $version, kubeProxyVersion: $version,
         operatingSystem: "linux", architecture: "amd64"}}}' |
@@ -96,7 +101,7 @@ while :; do
     done || true
 
   # A server whose Node says so is taken out of etcd by another.
-  if [ "$role" = server ]; then
+  if [ -n "$etcd" ]; then
     ask GET /api/v1/nodes | jq -r --arg name "$name" '.items[] | select(.metadata.annotations["etcd.k3s.cattle.io/remove"] == "true" and
       (.metadata.annotations["etcd.k3s.cattle.io/removed-node-name"] | not) and .metadata.name != $name) |
       [.metadata.name, .metadata.annotations["etcd.k3s.cattle.io/node-name"]] | join(" ")' |

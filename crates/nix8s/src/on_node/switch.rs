@@ -29,6 +29,9 @@ const ARMED: &str = "/var/lib/nix8s/switch/armed.json";
 const ENDED: &str = "/var/lib/nix8s/switch/ended.json";
 const LOCK: &str = "/var/lib/nix8s/switch/lock";
 
+/// Is there when this boot is about to end, so that nobody begins anything in its last seconds. A boot forgets it.
+const BOOTS: &str = "/run/nix8s/boots";
+
 /// Keeps the system before from being collected as garbage while it may still be needed.
 const ROOTS: &str = "/nix/var/nix/gcroots/nix8s";
 
@@ -158,6 +161,9 @@ fn arm(machine: &Machine, args: &SwitchArgs, nonce: &str, way: Way) -> Result<Ar
             other.to
         );
         return Err(refused(message));
+    }
+    if machine.at(BOOTS).exists() {
+        return Err(refused("this machine is about to boot"));
     }
     let from = machine.running()?;
     let armed = Armed {
@@ -297,7 +303,8 @@ fn make_default(machine: &Machine, system: &StorePath) -> Result<(), CliError> {
 
 /// The answer gets out before the machine goes down.
 fn reboot_soon(machine: &Machine) -> Result<(), CliError> {
-    machine.run(&[
+    machine.write(BOOTS, b"").map_err(|error| failed(format!("could not write {BOOTS}")).because(error))?;
+    let begun = machine.run(&[
         "systemd-run",
         "--quiet",
         "--collect",
@@ -305,7 +312,12 @@ fn reboot_soon(machine: &Machine) -> Result<(), CliError> {
         "--timer-property=AccuracySec=100ms",
         "systemctl",
         "reboot",
-    ])
+    ]);
+    if begun.is_err() {
+        // It does not boot after all.
+        let _ = fs::remove_file(machine.at(BOOTS));
+    }
+    begun
 }
 
 /// The exit of a switch that was undone, when it is.

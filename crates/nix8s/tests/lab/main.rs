@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says by a panic that it failed")]
 
+mod alone;
 mod doctor;
 mod facts;
 mod killed;

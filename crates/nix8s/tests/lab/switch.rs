@@ -299,6 +299,56 @@ fn rule_12_a_switch_survives_whatever_is_killed() {
     case.is_back();
 }
 
+/// It would be booted before it was confirmed, and called a bad system.
+#[test]
+fn rule_12_nothing_is_begun_on_a_machine_that_is_about_to_boot() {
+    let Some(lab) = Lab::start_or_skip(&["w1"]) else { return };
+    let case = Case::new(&lab, "w1", r#"{ "kernel": "6.13" }"#);
+    // It shall boot when it is told to, so that it is seen before.
+    case.host.sh("systemctl mask --runtime --now reboot.target 2> /dev/null");
+    exits(&case.switch("n1", LONG), 0);
+    case.host.sh(&format!("{PROGRAM} on-node roll-back n1"));
+    assert!(case.ended("n1").is_some());
+    let probe = case.host.sh(&format!("{PROGRAM} on-node probe"));
+    let probe: serde_json::Value = serde_json::from_str(&probe).unwrap();
+    assert_eq!(probe["armed"], true, "{probe}");
+    let said = exits(&case.switch("n2", LONG), 4);
+    assert!(said.contains("about to boot"), "{said}");
+    case.host.crash();
+    case.is_back();
+    exits(&case.switch("n2", LONG), 0);
+    case.host.wait_for_boot();
+    exits(&case.confirm("n2"), 0);
+    case.is_kept();
+}
+
+/// The middle of an activation is above.
+#[test]
+fn rule_12_a_cable_may_be_pulled_at_each_stage() {
+    let Some(lab) = Lab::start_or_skip(&["w1", "w2"]) else { return };
+    // Activated, and not confirmed yet.
+    let case = Case::new(&lab, "w1", r#"{ "release": "26.11" }"#);
+    exits(&case.switch("n1", 4), 0);
+    case.host.cut();
+    assert_eq!(case.ended("n1").as_deref(), Some("nobody confirmed it over a new connection"));
+    case.host.mend();
+    case.is_back();
+    exits(&case.confirm("n1"), 6);
+    case.is_back();
+
+    // While it boots.
+    let case = Case::new(&lab, "w2", r#"{ "kernel": "6.13" }"#);
+    exits(&case.switch("n1", 3), 0);
+    case.host.cut();
+    case.host.wait_for_boot();
+    case.host.wait_for_boot();
+    assert_eq!(case.ended("n1").as_deref(), Some("nobody confirmed it over a new connection"));
+    case.host.mend();
+    case.is_back();
+    exits(&case.confirm("n1"), 6);
+    case.is_back();
+}
+
 #[test]
 fn rule_12_a_system_that_was_booted_and_not_confirmed_is_undone_by_a_boot() {
     let Some(lab) = Lab::start_or_skip(&["w1", "w2"]) else { return };

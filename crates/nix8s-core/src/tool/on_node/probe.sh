@@ -87,7 +87,8 @@ $s
     done
   fi
 fi
-[ ! -e "$root/var/lib/nix8s/switch/armed.json" ] || section armed
+# A machine that is about to boot is in the middle of a switch, too.
+if [ -e "$root/var/lib/nix8s/switch/armed.json" ] || [ -e "$root/run/nix8s/boots" ]; then section armed; fi
 
 section space
 for d in /nix /boot /tmp /var/lib; do
