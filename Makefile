@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help needs build demo lab test lint docs bench mutate
+.PHONY: help needs build static demo lab test lint docs bench mutate
 .NOTPARALLEL:
 
 # rustup puts cargo here and asks for a new shell to find it; make does not need one.
@@ -18,6 +18,9 @@ needs: ## install what is needed (Debian, as root), or say what is lacking
 
 build: needs ## build the release binary
 	$(CARGO) build --release --locked --package nix8s
+
+static: needs ## what machines can run: target/static/bin/nix8s, and for other architectures beside it
+	@scripts/static.sh target/static
 
 demo: build ## from nothing to a running cluster, an update and a removal, in the simulated world
 	@scripts/demo.sh "$$($(CARGO) metadata --format-version 1 --no-deps --offline | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release/nix8s"

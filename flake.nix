@@ -30,7 +30,9 @@
         { pkgs, ... }:
         {
           packages = rec {
-            nix8s = pkgs.callPackage ./nix/outputs/package.nix { };
+            # For machines of another architecture: nix8s.override (o: { onMachines = o.onMachines ++ [ … ]; }).
+            nix8s = pkgs.callPackage ./nix/outputs/package.nix { onMachines = [ nix8s-on-machines ]; };
+            nix8s-on-machines = pkgs.callPackage ./nix/outputs/package.nix { forMachines = true; };
             default = nix8s;
           };
           devShells.default = pkgs.mkShell {
@@ -54,6 +56,10 @@
             self
             ;
         };
+        # Clusters in virtual machines. Not among the checks: those need neither KVM nor hours.
+        vmTests = nixpkgs.lib.genAttrs [ "x86_64-linux" "aarch64-linux" ] (
+          system: import ./nix/tests/vm { inherit nixpkgs disko system; }
+        );
         flakeModules = import ./nix { inherit nix8sLib package; };
         templates = {
           default = {

@@ -67,7 +67,8 @@ run plan --simulate
 chapter "That was the simulated world, and took $((SECONDS - start)) seconds."
 cat <<END
 
-Your own cluster: copy examples/demo-ha.yaml to nix8s.yaml, change the addresses and the disks, and go through the same
-commands without --simulate. What you have seen, configuration, plans, rules, state and reports, is what real machines get; their
-systems are made with Nix: docs/machines.md, docs/nixos/systems.md. README.md has a walk of five minutes.
+Your own cluster: copy examples/demo-ha.yaml to nix8s.yaml, change the addresses and the disks, say \`nix8s doctor\`, and go through
+the same commands without --simulate. What you have seen, configuration, plans, rules, state and reports, is what real machines get;
+their systems are made with Nix, and they are given a nix8s of their own, which \`make static\` makes: docs/machines.md,
+docs/nixos/systems.md. README.md has a walk of five minutes.
 END

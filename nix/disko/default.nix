@@ -2,7 +2,6 @@
 {
   imports = [
     ./custom.nix
-    ./etcd-optimized.nix
     ./lvm.nix
     ./none.nix
     ./raid.nix

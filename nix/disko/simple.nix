@@ -1,4 +1,5 @@
-# One disk: boot partition, swap where it is wanted, and the root file system on the rest.
+# One disk: boot partition, swap where it is wanted, and the root file system on the rest. `etcd-optimized` is the same with a disk that
+# etcd has to itself, without which checks.nix refuses it.
 {
   lib,
   config,
@@ -16,7 +17,7 @@ let
       ;
   };
 in
-lib.mkIf (parts.is "simple") {
+lib.mkIf (parts.is "simple" || parts.is "etcd-optimized") {
   disko.devices.disk = {
     main = parts.mainDisk "root" (parts.body (parts.sealed "root" true parts.root));
   }

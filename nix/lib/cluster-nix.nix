@@ -9,7 +9,12 @@
   version,
 }:
 let
-  said = import (dir + "/cluster.nix");
+  file = import (dir + "/cluster.nix");
+  said =
+    if builtins.isFunction file then
+      throw "cluster.nix: it is a function, as the operator wrote it for modules, and nobody can say what it is called with. Write what it gives: { name = …; controlPlane = [ … ]; workers = [ … ]; }"
+    else
+      file;
   cluster = said.name or "cluster";
   controlPlanes = said.controlPlane or [ ];
   machines = controlPlanes ++ (said.workers or [ ]);

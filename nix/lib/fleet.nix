@@ -136,11 +136,38 @@ let
     rootLogin = "key";
   };
 
+  # MAC addresses that more than one machine would have, because they stand on a template: they are nobody's.
+  shared =
+    document:
+    let
+      macs = lib.flatten (
+        lib.mapAttrsToList (
+          cluster: said:
+          lib.mapAttrsToList (
+            member: written:
+            let
+              settings = resolve.member (present (
+                document.nodes or { }
+              )) "clusters.${cluster}.members.${member}" written;
+              mac = settings.network.mac or null;
+            in
+            lib.optional (mac != null) (lib.toLower mac)
+          ) (present (said.members or { }))
+        ) (present (document.clusters or { }))
+      );
+    in
+    lib.filterAttrs (_: uses: builtins.length uses > 1) (lib.groupBy lib.id macs);
+
   machine =
-    document: cluster: clusterName: member: written:
+    document: shared: cluster: clusterName: member: written:
     let
       path = "clusters.${clusterName}.members.${member}";
-      settings = resolve.member (present (document.nodes or { })) path written;
+      whole = resolve.member (present (document.nodes or { })) path written;
+      settings =
+        if shared ? ${lib.toLower (toString (whole.network.mac or ""))} then
+          whole // { network = removeAttrs whole.network [ "mac" ]; }
+        else
+          whole;
       configured = builtins.attrNames (present (document.provisioning or { }));
       provisioner =
         if (written.provisioner or null) != null then
@@ -190,7 +217,7 @@ let
   haPorts.haproxy = 8443;
 
   cluster =
-    document: versions: name: written:
+    document: shared: versions: name: written:
     let
       path = "clusters.${name}";
       said = over { } written;
@@ -215,7 +242,7 @@ let
         lib.mapAttrsToList (
           member: written:
           let
-            node = machine document said name member written;
+            node = machine document shared said name member written;
           in
           lib.nameValuePair node.name node
         ) members
@@ -323,7 +350,7 @@ in
     in
     {
       inherit document;
-      clusters = lib.mapAttrs (cluster today versions) (present (today.clusters or { }));
+      clusters = lib.mapAttrs (cluster today (shared today) versions) (present (today.clusters or { }));
       users = present (today.users or { });
       nixpkgs = today.nixpkgs or null;
     };

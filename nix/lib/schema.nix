@@ -138,5 +138,10 @@ let
     };
 in
 {
-  inherit option table any;
+  inherit
+    option
+    table
+    any
+    extensible
+    ;
 }

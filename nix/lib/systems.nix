@@ -7,7 +7,7 @@
   package ? _: null,
 }:
 let
-  machine = import ./machine.nix { inherit nixpkgs disko lib; };
+  machine = (import ./machine.nix { inherit nixpkgs disko lib; }).system;
   inherit (import ./fleet.nix { inherit lib; }) fleet version;
   minors = import ./minors.nix { inherit lib; };
   images = import ../provisioners;

@@ -2,6 +2,7 @@
 # tell each other.
 {
   lib,
+  config,
   node,
   ...
 }:
@@ -24,13 +25,29 @@ let
     default = { };
     description = "Further values that belong to this part of the system.";
   };
+  older =
+    let
+      said = config.cozystack.disko;
+    in
+    if said == null then
+      { }
+    else if said ? devices then
+      { disko = said; }
+    else
+      (import ../lib/cluster-disko.nix { inherit lib; }).disko said;
 in
 {
   imports = map (name: lib.mkAliasOptionModule [ "cozystack" name ] [ "nix8s" name ]) [
-    "disko"
     "extensions"
     "node"
   ];
+
+  options.cozystack.disko = mkOption {
+    type = types.nullOr schema.any;
+    default = null;
+    description = "An older spelling of `nix8s.install` (`profile`, `disks`, `partitions` …), and of `nix8s.disko` (`rawConfig`, or what disko has).";
+    example.profile = "simple";
+  };
 
   options.nix8s = {
     install = mkOption {
@@ -83,9 +100,16 @@ in
   };
 
   config.nix8s = {
-    install = if node.install == null then lib.mkDefault null else defaults node.install;
+    install = lib.mkMerge [
+      (if node.install == null then lib.mkDefault null else defaults node.install)
+      (lib.mkIf (older ? install) (older.install or { }))
+      (lib.mkIf (older ? disko) (lib.mkForce null))
+    ];
     extensions = defaults node.extensions;
-    disko = lib.mkDefault node.disko;
+    disko = lib.mkMerge [
+      (lib.mkDefault node.disko)
+      (lib.mkIf (older ? disko) (older.disko or null))
+    ];
     node.ip = lib.mkDefault node.ip;
     node.interface = lib.mkDefault node.network.interface;
   };

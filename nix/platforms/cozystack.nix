@@ -129,18 +129,23 @@ in
           pkgs.nfs-utils
         ];
 
-        # Volume groups inside of tenants' disks are theirs. Where disks are encrypted, this machine's own lie on a mapped device.
+        # Volume groups inside of tenants' disks are theirs. This machine's own may lie on disks that it decrypts.
         environment.etc."lvm/lvm.conf".text =
           let
-            foreign = [
+            own = map (name: ''"a|^/dev/mapper/${name}$|"'') (
+              builtins.attrNames config.boot.initrd.luks.devices
+            );
+            foreign = map (name: ''"r|^/dev/${name}.*|"'') [
               "drbd"
               "zd"
               "loop"
-            ]
-            ++ lib.optional (config.boot.initrd.luks.devices == { }) "dm-";
+              "dm-"
+            ];
+            # The first that fits any name of a device counts for this name; one that is accepted is enough.
+            others = lib.optional (own != [ ]) ''"r|^/dev/mapper/.*|"'';
           in
           ''
-            devices/global_filter = [ ${lib.concatMapStringsSep ", " (name: ''"r|^/dev/${name}.*|"'') foreign} ]
+            devices/global_filter = [ ${lib.concatStringsSep ", " (own ++ others ++ foreign)} ]
             backup/backup = 0
             backup/archive = 0
           '';

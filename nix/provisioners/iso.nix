@@ -9,7 +9,12 @@
 }:
 let
   name = "nix8s-${node.name}";
-  admin = fleet.document.provisioning.iso.admin or { };
+  said = fleet.document.provisioning.iso or { };
+  admin = said.admin or { };
+  refuse = when: text: {
+    assertion = !when;
+    message = "provisioning.iso.${text}";
+  };
 in
 {
   imports = [
@@ -36,6 +41,15 @@ in
         };
       };
       security.sudo.wheelNeedsPassword = false;
+
+      assertions = [
+        (refuse (
+          said.files or { } != { }
+        ) "files: this version of nix8s puts no files of yours into images. Remove it")
+        (refuse (said.scripts.before or [ ] ++ said.scripts.after or [ ] != [ ])
+          "scripts: this version of nix8s runs no scripts of yours in images. Remove it, or use scripts of the machine (pre-provision, post-provision)"
+        )
+      ];
     }
     (lib.mkIf (admin.user or null == "root") {
       users.users.root.openssh.authorizedKeys.keys = admin.authorizedKeys or [ ];

@@ -24,6 +24,7 @@ rec {
       "member"
       "cluster"
       "members"
+      "machine"
     ]
     // {
       clusters.c =
@@ -58,7 +59,9 @@ rec {
   # What a system is refused for; an assertion says it, or evaluating throws (then what it says cannot be seen from inside).
   refusals =
     said:
-    map (assertion: assertion.message) (builtins.filter (a: !a.assertion) (config said).assertions);
+    map (assertion: assertion.message) (
+      builtins.filter (a: !a.assertion) (named said (said.machine or "c-m")).assertions
+    );
   refuses =
     said: part:
     let

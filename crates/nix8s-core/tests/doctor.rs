@@ -75,6 +75,7 @@ fn well(cluster: &Cluster) -> Facts {
                 _ => (program, number(&[9, 2])),
             })
             .collect(),
+        fits_machines: true,
         state: StateSeen {
             path: "/state/prod".to_owned(),
             unwritable: None,
@@ -229,6 +230,11 @@ fn room() {
         (probe.os, probe.space) = (Os::Installer, vec![space("/nix", 0)]);
     });
     assert_eq!(installer, "");
+}
+
+#[test]
+fn a_program_that_nixos_cannot_start() {
+    assert_snapshot!(wrong(|facts| facts.fits_machines = false));
 }
 
 #[test]

@@ -35,6 +35,8 @@ use crate::world::World;
 pub struct Here {
     /// Programs that the configuration needs.
     pub programs: BTreeSet<Program>,
+    /// Whether NixOS can run the nix8s that machines are given.
+    pub fits_machines: bool,
     /// The state directory.
     pub state: StateSeen,
     /// Folders that must have room.
@@ -43,7 +45,7 @@ pub struct Here {
 
 /// Asks everything. What could not be learnt is a fact too.
 pub async fn ask(world: &World, past: Past, here: Here) -> Facts {
-    let Here { programs, state, folders } = here;
+    let Here { programs, fits_machines, state, folders } = here;
     let name = &world.cluster.name;
     let ((programs, machines, space), (knocked, secrets, works)) = join(
         join3(
@@ -61,7 +63,19 @@ pub async fn ask(world: &World, past: Past, here: Here) -> Facts {
     let kept = world.ports.store.read(layout::KUBECONFIG).ok().flatten();
     let certificate = kept.and_then(|bytes| kubeconfig::ends(std::str::from_utf8(&bytes).ok()?));
     let at = world.ports.clock.now();
-    Facts { at, programs, state, space, secrets, machines, knocked, kubeconfig: works, certificate, past }
+    Facts {
+        at,
+        programs,
+        fits_machines,
+        state,
+        space,
+        secrets,
+        machines,
+        knocked,
+        kubeconfig: works,
+        certificate,
+        past,
+    }
 }
 
 async fn each<T: Ord + Copy, R, F: Future<Output = R>>(

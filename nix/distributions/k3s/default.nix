@@ -16,9 +16,7 @@ let
   # Old minor releases stay in nixpkgs as names that throw.
   packages =
     let
-      named = builtins.filter (name: builtins.match "k3s_1_[0-9]+" name != null) (
-        builtins.attrNames pkgs
-      );
+      named = import ./packages.nix { inherit lib; } pkgs;
       works = name: (builtins.tryEval (lib.isDerivation pkgs.${name})).value;
     in
     map (name: pkgs.${name}) (builtins.filter works named);

@@ -6,6 +6,10 @@ let
     dir = ../../../templates/nico;
     version = "1.32";
   };
+  alone = fromClusterNix {
+    dir = ./alone;
+    version = "1.32";
+  };
   config = {
     name = "prod";
     kubernetes.version = "1.32";
@@ -53,6 +57,17 @@ in
         "worker-01"
         "worker-02"
       ];
+  # The operator wrote none, and with it no node had an output.
+  "C-02: a cluster.nix without vip gives its machines" =
+    t.equal alone.nix8s.clusters.lab.members.only.role "control-plane";
+  "C-02: and they are systems" = t.equal (map (a: a.message) (
+    builtins.filter (a: !a.assertion) alone.nixosConfigurations.only.config.assertions
+  )) [ ];
+  # Its flake and its operator called the file with the key by two names, and after an apply nobody got in.
+  "C-03: keys that come with the secrets let in, whatever the system says" =
+    t.holds "/etc/ssh/nix8s_authorized_keys is not read" (
+      builtins.elem "/etc/ssh/nix8s_authorized_keys" alone.nixosConfigurations.only.config.services.openssh.authorizedKeysFiles
+    );
   "cluster.nix: the system that cleans up is there" =
     t.contains nico.nixosConfigurations.minimal.config.systemd.services.nix8s-clean.environment.UNITS "k3s.service";
   "cluster.nix: the system that cleans up has the machines' disks" =
@@ -65,6 +80,58 @@ in
   "D-10: a mount option that Linux does not have is left out" =
     t.equal nodes.cp1.config.nix8s.install.filesystem.options
       [ "noatime" ];
+  "clusterConfig: cozystack.disko of a module is install" =
+    t.equal
+      (t.config {
+        member.nixosModules = [
+          {
+            cozystack.disko = {
+              profile = "lvm";
+              partitions.root = "50G";
+              disks.data = [ "/dev/disk/by-id/ata-data" ];
+            };
+          }
+        ];
+      }).disko.devices.lvm_vg.nix8s.lvs.root.size
+      "50G";
+  "clusterConfig: cozystack.disko of a module may be a layout" = t.evaluates {
+    member.nixosModules = [
+      {
+        cozystack.disko.rawConfig.disk.own = {
+          type = "disk";
+          device = "/dev/disk/by-id/ata-own";
+          content = {
+            type = "gpt";
+            partitions = {
+              ESP = {
+                size = "1G";
+                type = "EF00";
+                content = {
+                  type = "filesystem";
+                  format = "vfat";
+                  mountpoint = "/boot";
+                };
+              };
+              root = {
+                size = "100%";
+                content = {
+                  type = "filesystem";
+                  format = "ext4";
+                  mountpoint = "/";
+                };
+              };
+            };
+          };
+        };
+      }
+    ];
+  };
+  "D-15: an encrypted file is not read where systems are made" = t.evaluates {
+    cluster.secrets = {
+      provider = "sops-nix";
+      file = "secrets/that-is-not-there.nix";
+    };
+  };
   "clusterConfig: an address makes kube-vip" =
     t.equal
       (lib.getAttrs [ "mode" "vip" ]

@@ -57,6 +57,7 @@ let
   more =
     { lib, ... }:
     {
+      nix8s.x-rows = [ 1 ];
       nix8s.nodes.standard.boot.kernelParams = [ "quiet" ];
       nix8s.clusters.dev.members.agent.nixosModules = [
         { networking.domain = lib.mkForce "of.the.user"; }
@@ -103,11 +104,16 @@ in
     "quiet"
   ];
   "keys of others pass" = t.equal dev.nix8s.nodes.standard.x-rack.row 1;
+  "keys of others pass beside the first keys too" = t.equal dev.nix8s.x-rows [ 1 ];
+  "keys of others pass in documents" =
+    t.equal (t.nix8s.fromDocument { x-rows = [ 1 ]; } { }).nix8s.x-rows
+      [ 1 ];
   "the user's modules have the last word" =
     t.equal dev.nixosConfigurations.dev-agent.config.networking.domain "of.the.user";
   "modules of extensions come before them" =
     t.equal dev.nixosConfigurations.dev-agent.config.networking.hostName "dev-agent";
   "a mistyped key is refused" = refused { nix8s.nodes.standard.installl.disk = "/dev/sda"; };
+  "a mistyped first key is refused" = refused { nix8s.cluster.dev = { }; };
   "a wrong word is refused" = refused { nix8s.nodes.standard.role = "master"; };
   "a number out of bounds is refused" = refused {
     nix8s.nodes.standard.network.prefixLength = 64000;

@@ -168,6 +168,37 @@ in
       (t.contains config.environment.etc."lvm/lvm.conf".text ''"r|^/dev/dm-.*|"'')
       (t.equal (builtins.filter (a: !a.assertion) config.assertions) [ ])
     ];
+  "Cozystack: the machine's own volume groups are seen where disks are encrypted" =
+    let
+      said = lib.recursiveUpdate (cozystack "k3s") {
+        member.install = {
+          profile = "lvm";
+          encryption = {
+            enable = true;
+            keyFile = "./keys/disk";
+          };
+        };
+      };
+      text = (t.config said).environment.etc."lvm/lvm.conf".text;
+    in
+    all [
+      (t.contains text ''[ "a|^/dev/mapper/nix8s-pv$|", "r|^/dev/mapper/.*|", "r|^/dev/drbd'')
+      (t.contains text ''"r|^/dev/dm-.*|" ]'')
+    ];
+  "X-26: MetalLB's speakers reach each other, and BGP has somebody to speak to" =
+    let
+      metallb = more: {
+        cluster.metallb = {
+          enable = true;
+          addresses = [ "10.0.0.100-10.0.0.120" ];
+        }
+        // more;
+      };
+    in
+    all [
+      (t.holds "7946" (builtins.elem 7946 (t.config (metallb { })).networking.firewall.allowedUDPPorts))
+      (t.refuses (metallb { mode = "bgp"; }) "clusters.c.metallb.peers: ")
+    ];
   "x_08: Cozystack needs nobody to name the first server" = t.evaluates (cozystack "k3s");
   "Cozystack's networks must be the cluster's" = all [
     (t.refuses (lib.recursiveUpdate (cozystack "k3s") {

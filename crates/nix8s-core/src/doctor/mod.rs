@@ -31,6 +31,8 @@ pub struct Facts {
     pub at: Timestamp,
     /// The programs that are needed.
     pub programs: BTreeMap<Program, ProgramSeen>,
+    /// Whether NixOS can run the nix8s that machines are given.
+    pub fits_machines: bool,
     /// The state directory.
     pub state: StateSeen,
     /// Room on this computer.

@@ -132,7 +132,14 @@ pub fn needed(cluster: &Cluster, in_git: bool) -> BTreeSet<Program> {
 
 /// What is said of each program that was asked for.
 pub fn examine(facts: &Facts) -> Vec<Finding> {
-    facts.programs.iter().map(|(program, seen)| one(&program.row(), seen)).collect()
+    let own = (!facts.fits_machines && facts.programs.contains_key(&Program::Ssh)).then(|| {
+        Finding::warning(
+            Check::Program,
+            "this nix8s is linked to libraries of this computer: NixOS, where machines are given it, cannot start it",
+            "`make static`, or take the package `nix8s` of the flake.",
+        )
+    });
+    facts.programs.iter().map(|(program, seen)| one(&program.row(), seen)).chain(own).collect()
 }
 
 fn one(row: &Row, seen: &ProgramSeen) -> Finding {

@@ -38,6 +38,10 @@ pub fn resolved(document: &Tree, templates: &Templates, fleet: &Fleet) -> Json {
             let settings = templates.member(member, &Path::Root, &mut report);
             let mut shown = settings.map_or_else(|| json!({}), |settings| json::value(&settings));
             overlay(&mut shown, machine_defaults(machine, member));
+            // Of a template that several members use: it is nobody's (N8S-0100).
+            if machine.mac.is_none() {
+                shown.get_mut("network").and_then(Json::as_object_mut).map(|network| network.remove("mac"));
+            }
             members.insert(machine.member.to_string(), shown);
         }
         shown["members"] = Json::Object(members);

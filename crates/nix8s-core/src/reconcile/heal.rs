@@ -80,7 +80,8 @@ pub fn other_control_plane<'c>(
         let away = members.is_some_and(|members| !votes(members, name));
         let restarts = other.and_then(|v| v.past.restarts.as_ref());
         let restarted = restarts.is_some_and(|r| away || cx.now < r.last + SETTLE);
-        restarted && !other.and_then(View::node_seen).is_some_and(|n| n.ready)
+        // What the API server says of its node may be from before the restart; what etcd says of its vote is from now.
+        restarted && (away || !other.and_then(View::node_seen).is_some_and(|n| n.ready))
     };
     let busy = |name: &&MachineName| {
         cx.turns.granted.contains_key(*name)

@@ -26,7 +26,7 @@ pub fn follows(cluster: &Cluster, secret: &Secret) -> Vec<Follow> {
         Secret::Token => vec![
             follow(
                 vec![cluster.ha.first_server.clone()],
-                "change it in the datastore, `k3s token rotate`: the token encrypts what is kept there",
+                "change it in the datastore, as `k3s token rotate` does: the token encrypts what is kept there",
             ),
             follow(with(Some(Role::ControlPlane)), "write it and restart k3s, one at a time"),
         ],

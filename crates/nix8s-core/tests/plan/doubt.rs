@@ -110,6 +110,10 @@ fn a_member_that_votes_waits_for_one_that_was_restarted_and_did_not_come_back() 
     world.past("cp2").not_ready_since = Some(ago(10));
     assert_eq!(steps_of(&world, "cp2"), [] as [&str; 0]);
     assert_eq!(wait_of(&world, "cp2"), Some(Cause::Earlier));
+    // Its node was called Ready right before that restart (seed 593168).
+    world.node("cp1").ready = true;
+    assert_eq!(wait_of(&world, "cp2"), Some(Cause::Earlier));
+    world.node("cp1").ready = false;
     // What does not vote has no vote to lose: it waits only as long as a restart takes.
     world.unhealthy("cp2");
     assert_eq!(steps_of(&world, "cp2"), ["restart:cp2"]);

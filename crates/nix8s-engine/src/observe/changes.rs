@@ -148,11 +148,12 @@ fn readiness(
     let is_back = |probe: &Probe| probe.kubelet && (!probe.datastore || probe.sqlite || probe.etcd.is_some());
     let runs = || machine.probe.as_ref().is_some_and(is_back);
     match (node.ready, past.not_ready_since) {
-        (true, Some(_)) => changes.push(What::Ready { machine: name.clone() }),
-        (true, None) if past.restarts.is_some() && runs() => {
+        (true, since)
+            if (since.is_some() && past.restarts.is_none()) || (past.restarts.is_some() && runs()) =>
+        {
             changes.push(What::Ready { machine: name.clone() });
         }
         (false, None) => changes.push(What::NotReady { machine: name.clone() }),
-        (true, None) | (false, Some(_)) => {}
+        (true, _) | (false, Some(_)) => {}
     }
 }

@@ -193,6 +193,7 @@ async fn a_restart_is_over_when_the_machine_itself_shows_it() {
         recognised("i1", "uuid-w1"),
         joined("u1"),
         What::ApiLost,
+        What::NotReady { machine: name("w1") },
         What::Done { effect: restart, took_ms: 0, note: None },
     ];
     // The API server is back and still calls the node Ready; the machine says nothing.
@@ -206,7 +207,7 @@ async fn a_restart_is_over_when_the_machine_itself_shows_it() {
     runs.kubelet = true;
     answers(&back, "w1", &runs);
     let (seen, events, _) = look(&back, cluster(Distribution::K3s, &["w1"]), &[]).await;
-    assert_eq!(events[7..], [What::Sighted { machine: name("w1") }, What::Ready { machine: name("w1") }]);
+    assert_eq!(events[8..], [What::Sighted { machine: name("w1") }, What::Ready { machine: name("w1") }]);
     assert_eq!(seen.past.machines[&name("w1")].restarts, None);
 }
 

@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
-use nix8s_core::digest;
 use nix8s_core::model::MachineName;
 use nix8s_core::model::Ssh;
 use nix8s_core::model::Sudo;
@@ -41,6 +40,7 @@ use super::login::Login;
 use super::process::Input;
 use super::process::Processes;
 use super::process::to_its_end;
+use super::programs::Programs;
 use super::way::Ways;
 use crate::port::Exec;
 use crate::port::ExecError;
@@ -59,7 +59,7 @@ pub struct Machines {
     pub(super) ways: Ways,
     links: Mutex<BTreeMap<MachineName, Arc<Link>>>,
     doors: Mutex<BTreeMap<String, Arc<Semaphore>>>,
-    own: OnceLock<Own>,
+    own: OnceLock<Programs>,
     told: Vec<(&'static str, String)>,
     login: Login,
 }
@@ -114,14 +114,6 @@ pub(super) fn program() -> io::Result<PathBuf> {
     if is_this && running.exists() { Ok(running) } else { std::env::current_exe() }
 }
 
-/// This program, as machines get it.
-#[derive(Debug)]
-struct Own {
-    path: PathBuf,
-    name: String,
-    digest: String,
-}
-
 impl Machines {
     /// Programs here are run by `here`, and host keys are known from the state directory `state`.
     pub fn new(here: Processes, state: PathBuf) -> Self {
@@ -159,14 +151,12 @@ impl Machines {
         Arc::clone(doors.entry(key).or_insert_with(|| Arc::new(Semaphore::new(DOOR))))
     }
 
-    fn own(&self) -> io::Result<&Own> {
+    fn own(&self) -> io::Result<&Programs> {
         if let Some(own) = self.own.get() {
             return Ok(own);
         }
-        let path = program()?;
-        let digest = digest::sha256(&std::fs::read(&path)?);
-        let name = format!("nix8s-{}-{}", env!("CARGO_PKG_VERSION"), &digest[..16]);
-        Ok(self.own.get_or_init(|| Own { path, name, digest }))
+        let own = Programs::find(program()?, &std::env::current_exe()?)?;
+        Ok(self.own.get_or_init(|| own))
     }
 
     async fn on_machine(
@@ -201,14 +191,10 @@ impl Machines {
                 link.is_theirs.fetch_xor(true, Ordering::Relaxed);
                 continue;
             }
-            let is_missing = is_own
-                && command.instead.is_none()
-                && matches!(&came, Ok(output) if output.status == remote::NOT_FOUND);
-            if !is_missing || is_put {
-                return Some(came);
-            }
+            let lacks = came.as_ref().ok().filter(|_| is_own).and_then(remote::lacks);
+            let (Some(architecture), false) = (lacks, is_put) else { return Some(came) };
             is_put = true;
-            match self.put(&target, &mut stop).await? {
+            match self.put(&target, architecture, &mut stop).await? {
                 Ok(output) if output.status == 0 => {}
                 other => return Some(other),
             }
@@ -249,19 +235,24 @@ impl Machines {
         Ok(command)
     }
 
-    /// Puts this program on a machine.
+    /// Puts this program on a machine of an architecture.
     async fn put(
         &self,
         target: &Target<'_>,
+        architecture: &str,
         stop: &mut BoxFuture<'_, ()>,
     ) -> Option<Result<Output, ExecError>> {
         let own = self.own.get()?;
-        let bytes = match std::fs::read(&own.path) {
+        let program = match own.of(architecture) {
+            Ok(program) => program,
+            Err(why) => return Some(Ok(Output { status: 126, stdout: String::new(), stderr: why })),
+        };
+        let bytes = match std::fs::read(&program.path) {
             Ok(bytes) => bytes,
             Err(error) => return Some(Ok(cannot("read its own program", &error))),
         };
         let password = self.login.password(target.name, target.ssh).ok().flatten();
-        let Remote { line, input } = remote::put(&own.name, &own.digest, target.ssh.sudo, password);
+        let Remote { line, input } = remote::put(&own.name, &program.digest, target.ssh.sudo, password);
         let input = [input.expose().as_bytes().to_vec(), bytes].concat();
         let argv = match self.line_in(target, Connection::Shared).await {
             Ok(argv) => argv,

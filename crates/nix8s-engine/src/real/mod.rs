@@ -9,6 +9,7 @@ mod login;
 mod machines;
 pub mod private;
 mod process;
+pub mod programs;
 #[cfg(test)]
 mod tests;
 mod way;

@@ -150,6 +150,63 @@ fn a_reinstalled_worker_leaves_is_erased_and_joins_again() {
     done(&lab, "rm -rf /tmp/nix8s-0");
     let plan = nix8s(&lab, &["plan"]);
     assert!(!plan.contains("host key") && !plan.contains("does not let us in"), "{plan}");
+    tokens_are_changed(&lab);
+}
+
+/// What k3s answers to a server with its token (`/v1-k3s/token` and `/v1-k3s/config`): the lab's k3s has no such thing.
+const SUPERVISOR: &str = r#"#!/bin/sh
+[ "$1" = --config ] || exec /usr/bin/curl "$@"
+asked=$(cat)
+[ "$(printf '%s\n' "$asked" | sed -n 's/^user = "server:\(.*\)"$/\1/p')" = "$(cat /var/lib/datastore-token)" ] || { printf 401; exit; }
+new=$(printf '%s\n' "$asked" | sed -n 's/^data = .*newToken\\":\\"\([^\\]*\)\\".*/\1/p')
+[ -z "$new" ] || printf %s "$new" > /var/lib/datastore-token
+printf 200
+"#;
+
+/// New tokens reach the datastore and the machines, and k3s reads them, once.
+fn tokens_are_changed(lab: &Lab) {
+    let (cp1, w1) = (lab.host("prod-cp1"), lab.host("prod-w1"));
+    let token = |host: &Host<'_>, name: &str| host.read(&format!("/var/lib/nix8s/secrets/{name}")).unwrap();
+    let began =
+        |host: &Host<'_>| host.sh("systemctl show --property=ExecMainStartTimestampMonotonic k3s.service");
+    cp1.sh(&format!(
+        "cat > /usr/local/bin/curl <<'END'\n{SUPERVISOR}END\nchmod 755 /usr/local/bin/curl
+        cat /var/lib/nix8s/secrets/token > /var/lib/datastore-token"
+    ));
+    let before = (token(&cp1, "token"), token(&w1, "agent-token"));
+    let started = began(&cp1);
+    nix8s(lab, &["secrets", "rotate", "--only", "token", "--only", "agent-token"]);
+
+    cp1.cut();
+    let ran = command(lab, &["secrets", "deliver"]).output().unwrap();
+    let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+    assert!(ran.status.code() == Some(1) && said.contains("Nothing was changed"), "{said}");
+    cp1.mend();
+    assert_eq!((token(&cp1, "token"), began(&cp1)), (before.0.clone(), started.clone()));
+
+    w1.cut();
+    let ran = command(lab, &["secrets", "deliver"]).output().unwrap();
+    assert_eq!(ran.status.code(), Some(1), "{ran:?}");
+    w1.mend();
+    let new = token(&cp1, "token");
+    assert_ne!(new, before.0);
+    assert_eq!(cp1.sh("cat /var/lib/datastore-token"), new);
+    let restarted = began(&cp1);
+    assert_ne!(restarted, started);
+    assert_eq!(token(&w1, "agent-token"), before.1, "it was not there");
+
+    done(lab, "rm -rf /tmp/nix8s-0");
+    let told = nix8s(lab, &["secrets", "deliver"]);
+    assert!(told.contains("What token and agent-token replaced is forgotten."), "{told}");
+    assert_eq!(token(&w1, "agent-token"), token(&cp1, "agent-token"));
+    assert_ne!(token(&w1, "agent-token"), before.1);
+    assert_eq!(began(&cp1), restarted, "it has read them already");
+    for secret in [new, before.0, before.1] {
+        let (program, log) = ("journalctl --no-pager", "/var/log");
+        let found =
+            cp1.sh(&format!("{{ {program}; cat {log}/* 2> /dev/null; }} | grep -c -F '{secret}' || :"));
+        assert_eq!(found, "0", "no token is logged");
+    }
 }
 
 /// Makes a host run NixOS that nobody else has to do with.

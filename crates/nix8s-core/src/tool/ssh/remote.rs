@@ -29,6 +29,9 @@ pub const PROGRAMS: &str = "/var/lib/nix8s/bin";
 /// The exit status of a command whose program is not there (POSIX shell, 2.8.2).
 pub const NOT_FOUND: i32 = 127;
 
+/// Stands before the architecture of a machine that our own program is not on.
+const LACKS: &str = "nix8s: not on this";
+
 /// Stands before the exit status in the last line of standard error: without it nobody knows how it ended.
 const ENDED: &str = "nix8s: ended with";
 
@@ -55,15 +58,25 @@ fn read(length: usize) -> String {
     format!(r#"eval "$({whole} || dd bs=1 count={length} 2>/dev/null)""#)
 }
 
-/// Puts our own program on a machine: it reads the file whose SHA-256 is `digest` and puts it in its place when it is whole.
-/// Copies that nobody has used for a month go.
+/// The architecture of a machine that our own program is not on, as `uname -m` says it.
+pub fn lacks(output: &Output) -> Option<&str> {
+    let line = output.stderr.lines().rev().find_map(|line| line.strip_prefix(LACKS));
+    line.filter(|_| output.status == NOT_FOUND).map(str::trim)
+}
+
+/// Puts our own program on a machine: it reads the file whose SHA-256 is `digest` and puts it in its place when it is whole
+/// and runs there. Copies that nobody has used for a month go.
 pub fn put(nix8s: &str, digest: &str, sudo: Sudo, password: Option<&str>) -> Remote {
     let text = format!(
         r#"set -e; umask 022; mkdir -p {PROGRAMS}; cd {PROGRAMS}; n={nix8s}; t=".$n.$$"; cat >"$t"; {}; {}; {}"#,
         format_args!(
             r#"echo "{digest}  $t" | sha256sum -c --status || {{ rm -f "$t"; echo "what arrived is not what was sent" >&2; exit 1; }}"#
         ),
-        r#"chmod 755 "$t"; mv -f "$t" "$n""#,
+        concat!(
+            r#"chmod 755 "$t"; "./$t" version >/dev/null || { rm -f "$t"; echo "it does not run there: "#,
+            r#"machines want a nix8s that is linked statically (make static), or one that is installed beside it" >&2; exit 1; }; "#,
+            r#"mv -f "$t" "$n""#,
+        ),
         r#"find . -name "nix8s-*" -atime +30 -delete"#,
     );
     begin(&text, sudo, password)
@@ -140,7 +153,7 @@ fn own(command: &Command, nix8s: &str) -> String {
     let program = shell([format!("{PROGRAMS}/{nix8s}")]);
     let otherwise = match command.instead {
         Some(instead) => format!("set -- sh -c {} nix8s", shell([instead])),
-        None => format!("printf '\\n{ENDED} {NOT_FOUND}\\n' >&2; exit"),
+        None => format!(r#"printf '{LACKS} %s\n\n{ENDED} {NOT_FOUND}\n' "$(uname -m)" >&2; exit"#),
     };
     format!("shift\nif [ -x {program} ]; then set -- {program} \"$@\"; else {otherwise}; fi\n")
 }
@@ -223,9 +236,18 @@ mod tests {
             let input = remote(command, "nix8s-1", Sudo::None, None).input;
             input.expose().lines().find(|line| line.starts_with("if ")).unwrap().to_owned()
         };
-        assert_snapshot!(own(&command), @r#"if [ -x '/var/lib/nix8s/bin/nix8s-1' ]; then set -- '/var/lib/nix8s/bin/nix8s-1' "$@"; else printf '\nnix8s: ended with 127\n' >&2; exit; fi"#);
+        assert_snapshot!(own(&command), @r#"if [ -x '/var/lib/nix8s/bin/nix8s-1' ]; then set -- '/var/lib/nix8s/bin/nix8s-1' "$@"; else printf 'nix8s: not on this %s\n\nnix8s: ended with 127\n' "$(uname -m)" >&2; exit; fi"#);
         command.instead = Some("echo '{}'");
         assert_snapshot!(own(&command), @r#"if [ -x '/var/lib/nix8s/bin/nix8s-1' ]; then set -- '/var/lib/nix8s/bin/nix8s-1' "$@"; else set -- sh -c 'echo '\''{}'\''' nix8s; fi"#);
+    }
+
+    #[test]
+    fn a_machine_without_our_program_says_what_it_is() {
+        let output =
+            |status, stderr: &str| Output { status, stdout: String::new(), stderr: stderr.to_owned() };
+        assert_eq!(lacks(&output(127, "a warning\nnix8s: not on this aarch64\n")), Some("aarch64"));
+        assert_eq!(lacks(&output(127, "sh: kubectl: not found\n")), None);
+        assert_eq!(lacks(&output(1, "nix8s: not on this aarch64\n")), None);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use nix8s_core::doctor::StateSeen;
 use nix8s_core::doctor::needed;
 use nix8s_core::model::Cluster;
 use nix8s_engine::doctor::Here;
+use nix8s_engine::real::programs;
 use nix8s_engine::state::dir::StateDir;
 use nix8s_engine::state::layout;
 use nix8s_engine::state::lock;
@@ -31,6 +32,7 @@ pub fn seen(
     let folders = if simulated { vec!["/nix".to_owned()] } else { folders(state.root()) };
     Ok(Here {
         programs: needed(cluster, in_git),
+        fits_machines: simulated || programs::fits_machines(),
         state: StateSeen {
             path: state.root().display().to_string(),
             unwritable: unwritable(state.root()),

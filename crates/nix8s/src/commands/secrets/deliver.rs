@@ -1,4 +1,4 @@
-//! `nix8s secrets deliver`: new keys reach the machines, and what they replace is forgotten.
+//! `nix8s secrets deliver`: new keys and tokens reach the machines, and what they replace is forgotten.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -10,6 +10,7 @@ use nix8s_core::model::MachineName;
 use nix8s_core::observed::Secret;
 use nix8s_core::secret::Kept;
 use nix8s_core::secret::Publics;
+use nix8s_core::secret::Value;
 use nix8s_core::secret::delivery;
 use nix8s_core::tool::Command;
 use nix8s_core::tool::SECRETS;
@@ -21,6 +22,7 @@ use serde_json::json;
 
 use super::Of;
 use super::names;
+use super::tokens;
 use crate::commands::Cx;
 use crate::commands::askpass;
 use crate::commands::here;
@@ -36,10 +38,12 @@ const EXAMPLES: &str = "\
 Examples:
   nix8s secrets rotate --only deploy-key && nix8s secrets deliver
   nix8s secrets rotate --only host-key/prod-w1 && nix8s secrets deliver
+  nix8s secrets rotate --only token --only agent-token && nix8s secrets deliver
 
+Tokens of k3s are read when it starts: it is restarted, one machine after the other, control planes first; pods keep running.
 Broken off, it is begun again by typing it again: until a machine is known to have a new key, the one before it counts too.";
 
-/// Give the machines the deploy key and host keys that have changed, and forget what they replace
+/// Give the machines the keys and tokens that have changed, and forget what they replace
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct DeliverArgs {
@@ -47,7 +51,7 @@ pub struct DeliverArgs {
     of: Of,
 }
 
-/// Delivers keys. Tokens are not among them: k3s keeps them in its datastore as well.
+/// Delivers them.
 pub fn run(cx: &Cx<'_>, args: &DeliverArgs) -> Result<Exit, CliError> {
     let DeliverArgs { of } = args;
     let (cluster, vault) = of.open(cx)?;
@@ -58,11 +62,21 @@ pub fn run(cx: &Cx<'_>, args: &DeliverArgs) -> Result<Exit, CliError> {
     let machines = world::machines(cx, &cluster)?;
     let lock = vault.lock()?;
     let mut held = vault.read()?;
-    let first = Round::begin(&cluster, &vault, &held)?.carry_out(&machines)?;
+    let tokens = tokens::changed(&held.kept);
+    // Nobody else restarts anything meanwhile.
+    let _alone = if tokens.is_empty() {
+        None
+    } else {
+        let state = world::open_to_plan(cx, &cluster.name, "secrets deliver")?;
+        here::wait(tokens::begin(&cluster, &machines, &tokens))??;
+        Some(state)
+    };
+    let mut first = Round::begin(&cluster, &vault, &held)?.carry_out(&machines)?;
+    let restarts = here::wait(tokens::restart(&cluster, &machines, &tokens, &first.reached))?;
     let has_come = |secret: &Secret| match secret {
         Secret::DeployKey => first.failed.is_empty(),
         Secret::HostKey(machine) => first.reached.contains(machine),
-        Secret::Token | Secret::AgentToken => false,
+        Secret::Token | Secret::AgentToken => first.failed.is_empty() && restarts.is_empty(),
     };
     let values = &held.kept.values;
     let changed: Vec<Secret> =
@@ -71,7 +85,8 @@ pub fn run(cx: &Cx<'_>, args: &DeliverArgs) -> Result<Exit, CliError> {
     for secret in &come {
         held.kept.delivered(secret).map_err(|why| CliError::new(Exit::Failed, format!("{secret} {why}")))?;
     }
-    let mut failed = first.failed;
+    let mut failed = std::mem::take(&mut first.failed);
+    failed.extend(restarts);
     if !come.is_empty() {
         vault.write(&held.kept, &lock)?;
     }
@@ -112,7 +127,7 @@ fn told(
     let said = failed.iter().map(|(machine, why)| format!("{machine}: {why}")).collect();
     Err(CliError::new(Exit::Failed, "not every machine has its keys")
         .said(said)
-        .hint("Both the new and the old keys count for those; `nix8s secrets deliver` goes on."))
+        .hint("What they replace is kept; `nix8s secrets deliver` goes on."))
 }
 
 /// Every machine's keys as they are now.
@@ -143,8 +158,9 @@ impl Round {
         let kept = &held.all();
         let publics = vault.publics(kept)?;
         let mut machines = Vec::new();
+        let tokens = tokens::changed(&held.kept);
         for machine in cluster.machines.values().filter(|machine| !machine.skip) {
-            machines.push(given(cluster, machine, kept, &publics)?);
+            machines.push(given(cluster, machine, kept, &publics, &tokens)?);
         }
         Ok(Self { machines })
     }
@@ -165,7 +181,13 @@ impl Round {
     }
 }
 
-fn given(cluster: &Cluster, machine: &Machine, kept: &Kept, publics: &Publics) -> Result<Given, CliError> {
+fn given(
+    cluster: &Cluster,
+    machine: &Machine,
+    kept: &Kept,
+    publics: &Publics,
+    tokens: &BTreeMap<Secret, Value>,
+) -> Result<Given, CliError> {
     let files = delivery::files(cluster, machine, kept, publics).map_err(|missing| {
         CliError::new(
             Exit::Failed,
@@ -173,10 +195,12 @@ fn given(cluster: &Cluster, machine: &Machine, kept: &Kept, publics: &Publics) -
         )
         .hint("`nix8s secrets generate` makes it.")
     })?;
-    let keys = files.into_iter().filter(|(path, _)| !path.starts_with(SECRETS)).collect();
+    let is_changed = |path: &str| tokens.keys().any(|secret| path == format!("{SECRETS}/{secret}"));
+    let changed =
+        files.into_iter().filter(|(path, _)| !path.starts_with(SECRETS) || is_changed(path)).collect();
     let public = publics.get(&Secret::HostKey(machine.name.clone()));
     let shows = public.filter(|public| public.before.is_some()).map(|public| public.now.clone());
-    Ok(Given { machine: machine.clone(), deliver: on_node::deliver(machine, &keys), shows })
+    Ok(Given { machine: machine.clone(), deliver: on_node::deliver(machine, &changed), shows })
 }
 
 async fn deliver(machines: &Machines, given: &Given) -> Result<(), String> {
@@ -201,8 +225,13 @@ async fn deliver(machines: &Machines, given: &Given) -> Result<(), String> {
 }
 
 async fn run_on(machines: &Machines, command: &Command) -> Result<(), String> {
+    output_of(machines, command).await.map(drop)
+}
+
+/// What a command printed that must end with 0: its answer and its complaints.
+pub(super) async fn output_of(machines: &Machines, command: &Command) -> Result<(String, String), String> {
     match tokio::time::timeout(command.timeout, machines.run(command)).await {
-        Ok(Ok(output)) if output.status == 0 => Ok(()),
+        Ok(Ok(output)) if output.status == 0 => Ok((output.stdout, output.stderr)),
         Ok(Ok(output)) => Err(format!("exit code {}: {}", output.status, output.stderr.trim())),
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err("no answer".to_owned()),

@@ -9,6 +9,7 @@ mod logins;
 mod rotate;
 mod settled;
 mod show;
+mod tokens;
 
 use std::collections::BTreeSet;
 use std::io::IsTerminal;

@@ -20,7 +20,8 @@ use crate::report::words::sentence_list;
 const EXAMPLES: &str = "\
 Examples:
   nix8s secrets rotate --only agent-token               a new value, and what follows from it
-  nix8s secrets rotate --only agent-token --delivered   it is on its machines: the old one is forgotten
+  nix8s secrets deliver                                 what follows: it reaches its machines
+  nix8s secrets rotate --only agent-token --delivered   it reached them by other ways: the old one is forgotten
 
 The value before is kept until it is said to be delivered: machines may have no other.";
 
@@ -98,7 +99,7 @@ fn refused(secret: &Secret, why: Unchanged) -> CliError {
     match why {
         Unchanged::Missing => error.hint("`nix8s secrets generate` makes it."),
         Unchanged::NotDelivered => error.hint(format!(
-            "When it is on its machines, say `nix8s secrets rotate --only {secret} --delivered`."
+            "`nix8s secrets deliver` brings it there; when it is there by other ways, say `nix8s secrets rotate --only {secret} --delivered`."
         )),
         Unchanged::NothingBefore => error,
     }
@@ -110,11 +111,11 @@ fn told(cluster: &Cluster, secret: &Secret) -> String {
             "{secret} has a new value. `nix8s secrets deliver` brings it to its machines; until then both count.\n"
         );
     }
-    let mut text = format!("{secret} has a new value. What follows, which this version leaves to you:\n");
+    let mut text = format!("{secret} has a new value. What follows when `nix8s secrets deliver` is typed:\n");
     for follow in follow::follows(cluster, secret) {
         let machines: Vec<String> = follow.machines.iter().map(ToString::to_string).collect();
         text.push_str(&format!("  {}: {}\n", sentence_list(&machines), follow.does));
     }
-    text.push_str(&format!("  then: nix8s secrets rotate --only {secret} --delivered\n"));
+    text.push_str("  then: the value before is forgotten\n");
     text
 }
