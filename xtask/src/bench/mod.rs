@@ -1,6 +1,7 @@
 //! Measures what the project promises, from outside, with the release binary, and shows each figure by its limit.
 
 mod fleet;
+mod hosts;
 mod machine;
 pub mod measure;
 mod scratch;
@@ -47,6 +48,7 @@ const GROUPS: &[Group] = &[
     Group { name: "replan", run: replan },
     Group { name: "converged", run: converged },
     Group { name: "converging", run: converging },
+    Group { name: "hosts", run: hosts::hosts },
 ];
 
 /// Runs these groups of measures, or all, with the release binary that `make build` left.

@@ -36,6 +36,11 @@ impl Scratch {
         &self.binary
     }
 
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Its size.
     pub fn binary_size(&self) -> Result<u64, Failure> {
         fs::metadata(&self.binary).map(|data| data.len()).map_err(|e| format!("{}: {e}", self.binary))

@@ -47,7 +47,7 @@ impl fmt::Display for Figure {
             Self::Time(time) if time.as_secs() >= 1 => format!("{:.2} s", time.as_secs_f64()),
             Self::Time(time) => format!("{:.1} ms", time.as_secs_f64() * 1000.0),
             Self::Bytes(_) => format!("{:.1} MiB", self.size() / MIB),
-            Self::Ratio(ratio) => format!("{ratio:.1} times"),
+            Self::Ratio(ratio) => format!("{ratio:.2} times"),
             Self::Count(count) => count.to_string(),
         };
         f.pad(&text)

@@ -6,13 +6,14 @@ LC_ALL=C
 export LC_ALL
 if [ -n "${1-}" ]; then root=$1; else root=; fi
 
+# Each program costs a millisecond or two, and there may be hundreds of machines on one computer: the shell does what it can.
 section() { printf '= %s\n' "$1"; }
-show() { section "$1" && sed 's/^/ /' "$2" && echo; }
-lines() { sed 's/^/ /'; }
+lines() { while IFS= read -r line || [ -n "$line" ]; do printf ' %s\n' "$line"; done; }
+show() { section "$1" && lines <"$2"; }
 
 echo 'nix8s facts 1'
 section clock
-date +%s | lines
+printf ' %s\n' "$(date +%s)"
 for f in "$root/etc/os-release" "$root/usr/lib/os-release"; do
   if [ -r "$f" ]; then show os-release "$f"; break; fi
 done
@@ -33,7 +34,8 @@ for only in device address; do
 done
 
 section lsblk
-lsblk --json --bytes --output PATH,TYPE,SIZE,SERIAL,WWN,FSTYPE,PTTYPE,PARTTYPE,PARTLABEL,LABEL | lines
+disks=$(lsblk --json --bytes --output PATH,TYPE,SIZE,SERIAL,WWN,FSTYPE,PTTYPE,PARTTYPE,PARTLABEL,LABEL)
+[ -z "$disks" ] || printf '%s\n' "$disks" | sed 's/^/ /'
 section links
 for l in "$root"/dev/disk/by-id/* "$root"/dev/disk/by-path/*; do
   if [ -L "$l" ]; then printf ' %s %s\n' "$(readlink -f "$l")" "${l#"$root"}"; fi
@@ -43,7 +45,7 @@ done
 mark=$root/var/lib/nix8s/identity.json
 if [ -r "$mark" ]; then
   show mark "$mark"
-else
+elif [ "${disks#*c12a7328-f81f-11d2-ba4b-00a0c93ec93b}" != "$disks" ]; then
   lsblk --noheadings --paths --list --output NAME,PARTTYPE |
     while read -r device type; do
       [ "$type" = c12a7328-f81f-11d2-ba4b-00a0c93ec93b ] || continue
@@ -66,11 +68,11 @@ fi
 
 if [ -e "$root/etc/NIXOS" ] || [ -e "$root/run/current-system" ]; then
   section running
-  readlink -f "$root/run/current-system" | lines
+  system=$(readlink -f "$root/run/current-system") && printf ' %s\n' "$system"
   [ ! -r "$root/run/current-system/etc/nix8s/system.json" ] ||
     show system "$root/run/current-system/etc/nix8s/system.json"
   section boots
-  readlink -f "$root/nix/var/nix/profiles/system" | lines
+  system=$(readlink -f "$root/nix/var/nix/profiles/system") && printf ' %s\n' "$system"
   # What is valid in the store has all that it refers to.
   section copied
   set --
@@ -91,9 +93,17 @@ fi
 if [ -e "$root/var/lib/nix8s/switch/armed.json" ] || [ -e "$root/run/nix8s/boots" ]; then section armed; fi
 
 section space
-for d in /nix /boot /tmp /var/lib; do
-  [ ! -d "$root$d" ] || df -Pk "$root$d" | sed -n "2s|^|$d |p" | lines
-done
+set --
+for d in /nix /boot /tmp /var/lib; do [ ! -d "$root$d" ] || set -- "$@" "$root$d"; done
+# A line for each, in their order, below a heading. If one cannot be asked, nobody could tell which line is missing.
+if [ $# -gt 0 ] && all=$(df -Pk "$@"); then
+  printf '%s\n' "$all" | {
+    read -r line
+    for d in "$@"; do read -r line && printf ' %s %s\n' "${d#"$root"}" "$line"; done
+  }
+else
+  for d in "$@"; do df -Pk "$d" | sed -n "2s|^| ${d#"$root"} |p"; done
+fi
 
 section kubelet
 systemctl is-active k3s.service k3s-agent.service kubelet.service k0scontroller.service k0sworker.service \
@@ -116,7 +126,8 @@ if [ -r "$root/var/lib/nix8s/membership.json" ] && [ ! -e "$root/run/systemd/sys
 fi
 section components
 if command -v k3s >/dev/null; then k3s --version | lines; fi
-sed -n 's/.*image:.*kube-apiserver:/kube-apiserver /p' "$root/etc/kubernetes/manifests/kube-apiserver.yaml" | lines
+manifest=$root/etc/kubernetes/manifests/kube-apiserver.yaml
+[ ! -r "$manifest" ] || sed -n 's/.*image:.*kube-apiserver:/ kube-apiserver /p' "$manifest"
 
 # etcd as this machine's own member sees it.
 for keys in \

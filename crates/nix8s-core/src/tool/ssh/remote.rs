@@ -45,10 +45,17 @@ const BEGIN: &str = "nix8s: begin";
 /// it asks.
 pub fn remote(command: &Command, nix8s: &str, sudo: Sudo, password: Option<&str>) -> Remote {
     let text = text(command, nix8s);
-    let read = format!(r#"eval "$(dd bs=1 count={} 2>/dev/null)""#, text.len());
+    let read = read(text.len());
     let Remote { line, input } = begin(&read, sudo, password);
     let stdin = command.stdin.as_ref().map_or("", Redacted::expose);
     Remote { line, input: [input.expose(), &text, stdin].concat().into() }
+}
+
+/// Reads so many bytes and not one more, which is for the command, and runs them. Where dd cannot gather a block from what
+/// arrives in parts it says so before it reads; byte by byte takes as long as a small program.
+fn read(length: usize) -> String {
+    let whole = format!("dd bs={length} count=1 iflag=fullblock 2>/dev/null");
+    format!(r#"eval "$({whole} || dd bs=1 count={length} 2>/dev/null)""#)
 }
 
 /// The architecture of a machine that our own program is not on, as `uname -m` says it.
@@ -185,7 +192,7 @@ mod tests {
         let command = on_machine(&["echo", "$(reboot)", "it's\n"]).reading("secret".to_owned());
         let remote = remote(&command, "nix8s-1", Sudo::Passwordless, None);
         let length = remote.input.expose().len() - "secret".len();
-        let expected = format!("exec sudo -n -- sh -c 'eval \"$(dd bs=1 count={length} 2>/dev/null)\"'");
+        let expected = format!("exec sudo -n -- sh -c '{}'", read(length));
         assert_eq!(remote.line, expected);
         assert!(remote.input.expose().ends_with("secret"));
     }
