@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::thread::available_parallelism;
 
-use futures_util::future::join_all;
+use futures_util::StreamExt;
+use futures_util::stream;
 use nix8s_core::model::MachineName;
 use nix8s_core::tool::Output;
 use nix8s_core::tool::nix;
@@ -24,6 +25,9 @@ use crate::state::layout::EVALUATED;
 
 /// What a machine adds is a second or two; what any evaluator does first is two or three.
 const WORTH: usize = 4;
+
+/// What an evaluator is given at most: each machine stays in its memory, with a fifth of a gigabyte.
+const MOST: usize = 6;
 
 /// Memory that an evaluator may come to need, in bytes.
 const MEMORY: u64 = 3 << 29;
@@ -54,8 +58,11 @@ pub async fn run(here: &Processes, state: &Path, what: &Evaluates) -> Result<Out
             return Ok(printed(systems));
         }
     }
-    let commands = divided(&what.machines, evaluators()).into_iter().map(|machines| what.of(machines));
-    let outputs = join_all(commands.map(|command| async move { here.run(&command).await })).await;
+    let at_once = evaluators();
+    let commands: Vec<_> =
+        divided(&what.machines, at_once).into_iter().map(|machines| what.of(machines)).collect();
+    let runs: Vec<_> = commands.iter().map(|command| here.run(command)).collect();
+    let outputs: Vec<_> = stream::iter(runs).buffered(at_once).collect().await;
     let mut systems = BTreeMap::new();
     for output in outputs {
         let output = output?;
@@ -81,9 +88,10 @@ fn printed(systems: &BTreeMap<MachineName, Value>) -> Output {
     Output { status: 0, stdout, stderr: String::new() }
 }
 
-/// Machines for several evaluators, evenly.
+/// Machines for several evaluators, evenly; more of these than run at once where one of them would need too much memory.
 fn divided(machines: &[MachineName], evaluators: usize) -> Vec<&[MachineName]> {
-    let number = machines.len().div_ceil(WORTH).min(evaluators).max(1);
+    let rounds = machines.len().div_ceil(evaluators * MOST).max(1);
+    let number = machines.len().div_ceil(WORTH).min(evaluators * rounds).max(1);
     machines.chunks(machines.len().div_ceil(number).max(1)).collect()
 }
 
@@ -109,7 +117,10 @@ mod tests {
 
     #[test]
     fn machines_are_divided_evenly_where_that_is_worth_it() {
-        assert_eq!(sizes(20, 2), [10, 10]);
+        assert_eq!(sizes(12, 2), [6, 6]);
+        assert_eq!(sizes(20, 2), [5, 5, 5, 5]);
+        assert_eq!(sizes(20, 1), [5, 5, 5, 5]);
+        assert_eq!(sizes(100, 2).len(), 17);
         assert_eq!(sizes(20, 8), [4, 4, 4, 4, 4]);
         assert_eq!(sizes(5, 8), [3, 2]);
         assert_eq!(sizes(3, 8), [3]);
