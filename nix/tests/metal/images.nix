@@ -9,7 +9,7 @@
 let
   first = checks: lib.findFirst (check: check != null) null checks;
   images = import ../../provisioners;
-  machine = import ../../lib/machine.nix { inherit nixpkgs disko lib; };
+  machine = (import ../../lib/machine.nix { inherit nixpkgs disko lib; }).system;
   key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExample ops";
   all = t.nix8s.systems {
     document = t.document {
