@@ -87,6 +87,48 @@ rec {
     else
       "no warning says ${show part}: ${show warnings}";
 
+  # The machine as a worker, beside a control plane.
+  worker =
+    said:
+    {
+      member.role = "worker";
+      members.cp = {
+        role = "control-plane";
+        ip = "10.0.0.12";
+        install.disk = "/dev/disk/by-id/nvme-system";
+        stateVersion = "24.11";
+      };
+    }
+    // said;
+
+  # A disk as disko describes it, with a boot partition and a root file system: what users lay out themselves.
+  ownDisk = device: {
+    type = "disk";
+    inherit device;
+    content = {
+      type = "gpt";
+      partitions = {
+        ESP = {
+          size = "1G";
+          type = "EF00";
+          content = {
+            type = "filesystem";
+            format = "vfat";
+            mountpoint = "/boot";
+          };
+        };
+        root = {
+          size = "100%";
+          content = {
+            type = "filesystem";
+            format = "ext4";
+            mountpoint = "/";
+          };
+        };
+      };
+    };
+  };
+
   # It evaluates as a whole, with all assertions.
   evaluates =
     said: if (config said).system.build.toplevel.drvPath != "" then null else "has no derivation";

@@ -56,32 +56,7 @@ let
         };
         custom.member = {
           install = null;
-          disko.devices.disk.main = {
-            type = "disk";
-            device = disk "system";
-            content = {
-              type = "gpt";
-              partitions = {
-                ESP = {
-                  size = "1G";
-                  type = "EF00";
-                  content = {
-                    type = "filesystem";
-                    format = "vfat";
-                    mountpoint = "/boot";
-                  };
-                };
-                root = {
-                  size = "100%";
-                  content = {
-                    type = "filesystem";
-                    format = "ext4";
-                    mountpoint = "/";
-                  };
-                };
-              };
-            };
-          };
+          disko.devices.disk.main = t.ownDisk (disk "system");
         };
         not-ours.member = {
           install = {

@@ -97,32 +97,7 @@ in
   "clusterConfig: cozystack.disko of a module may be a layout" = t.evaluates {
     member.nixosModules = [
       {
-        cozystack.disko.rawConfig.disk.own = {
-          type = "disk";
-          device = "/dev/disk/by-id/ata-own";
-          content = {
-            type = "gpt";
-            partitions = {
-              ESP = {
-                size = "1G";
-                type = "EF00";
-                content = {
-                  type = "filesystem";
-                  format = "vfat";
-                  mountpoint = "/boot";
-                };
-              };
-              root = {
-                size = "100%";
-                content = {
-                  type = "filesystem";
-                  format = "ext4";
-                  mountpoint = "/";
-                };
-              };
-            };
-          };
-        };
+        cozystack.disko.rawConfig.disk.own = t.ownDisk "/dev/disk/by-id/ata-own";
       }
     ];
   };

@@ -2,18 +2,7 @@
 { t, ... }:
 let
   unit = said: (t.config said).systemd.units."k3s.service".text;
-  worker =
-    said:
-    {
-      member.role = "worker";
-      members.cp = {
-        role = "control-plane";
-        ip = "10.0.0.12";
-        install.disk = "/dev/disk/by-id/nvme-system";
-        stateVersion = "24.11";
-      };
-    }
-    // said;
+  inherit (t) worker;
   agent = said: (t.config (worker said)).systemd.units."k3s.service".text;
   all = builtins.foldl' (found: next: if found != null then found else next) null;
 in

@@ -21,18 +21,7 @@ let
       }) (lib.splitString "\n---\n" (config said).nix8s.kubeadm.files."kubeadm.yaml")
     );
   join = said: builtins.fromJSON (config said).nix8s.kubeadm.files."kubeadm-join.json";
-  worker =
-    said:
-    {
-      member.role = "worker";
-      members.cp = {
-        role = "control-plane";
-        ip = "10.0.0.12";
-        install.disk = "/dev/disk/by-id/nvme-system";
-        stateVersion = "24.11";
-      };
-    }
-    // said;
+  inherit (t) worker;
   refuses = said: t.refuses (with' said);
 in
 {
